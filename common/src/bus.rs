@@ -1,0 +1,121 @@
+//! Names and proxies of the D-Bus interface: the one way to reach the daemon.
+
+use zbus::OwnedFd;
+
+pub const NAME: &str = "org.bpfrecorder.Recorder1";
+pub const PATH: &str = "/org/bpfrecorder/Recorder1";
+
+/// D-Bus errors, named for what the caller can do about them.
+#[derive(Debug, zbus::DBusError)]
+#[zbus(prefix = "org.bpfrecorder.Recorder1.Error")]
+pub enum Error {
+    #[zbus(error)]
+    ZBus(zbus::Error),
+    /// The caller may not do this.
+    AccessDenied(String),
+    /// The filter does not parse; the text points at the column.
+    InvalidFilter(String),
+    /// An argument is out of its range.
+    InvalidArgument(String),
+    /// No such process, or none with this pid.
+    NotFound(String),
+    /// The pid was used by several processes; the text is a JSON array of [`Candidate`]s.
+    Ambiguous(String),
+    /// The daemon serves a recorded database.
+    ReadOnly(String),
+    /// Too many queries or subscriptions at once.
+    Busy(String),
+    /// A fault of the recorder or of its database.
+    Failed(String),
+}
+
+/// One of several processes that a pid may mean.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Candidate {
+    pub entity_id: crate::id::ProcessId,
+    pub start: String,
+    pub executable: String,
+    pub command_line: String,
+    pub state: String,
+}
+
+/// A value of a field and how often it occurs.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize, zbus::wire::Type)]
+pub struct Count {
+    pub value: String,
+    pub count: u64,
+    /// First and last occurrence, nanoseconds since 1970.
+    pub first_ns: i64,
+    pub last_ns: i64,
+}
+
+#[zbus::proxy(
+    interface = "org.bpfrecorder.Recorder1.Manager",
+    default_service = "org.bpfrecorder.Recorder1",
+    default_path = "/org/bpfrecorder/Recorder1"
+)]
+pub trait Manager {
+    /// Version, state, figures: a JSON document, see [`crate::health::Health`].
+    async fn health(&self) -> Result<String, Error>;
+
+    /// Gaps of the recording between two times (nanoseconds since 1970, 0: no limit), newest
+    /// first: NDJSON.
+    async fn gaps(&self, since_ns: i64, until_ns: i64, limit: u32) -> Result<OwnedFd, Error>;
+
+    #[zbus(property)]
+    fn version(&self) -> zbus::Result<String>;
+
+    /// `starting`, `recording`, `stopping` or `read-only`.
+    #[zbus(property(emits_changed_signal = "false"))]
+    fn state(&self) -> zbus::Result<String>;
+}
+
+#[zbus::proxy(
+    interface = "org.bpfrecorder.Recorder1.Processes",
+    default_service = "org.bpfrecorder.Recorder1",
+    default_path = "/org/bpfrecorder/Recorder1"
+)]
+pub trait Processes {
+    /// Records that match, as NDJSON on a pipe that ends with a `done` line.
+    ///
+    /// `limit` 0 means all. `cursor` is empty or that of the last `done` line.
+    async fn query(
+        &self,
+        filter: &str,
+        limit: u32,
+        newest_first: bool,
+        cursor: &str,
+    ) -> Result<OwnedFd, Error>;
+
+    /// Records as they happen, until the pipe is closed; first the newest `backlog` stored ones.
+    async fn subscribe(&self, filter: &str, backlog: u32) -> Result<OwnedFd, Error>;
+
+    /// Every record of one process, as a JSON array in the order of its execs.
+    ///
+    /// `id` is an entity id, or a pid.
+    async fn get(&self, id: &str) -> Result<String, Error>;
+
+    /// Ancestors (up to `up` generations) and descendants (up to `down`), at most `limit` records:
+    /// NDJSON, ancestors from the oldest, then the process, then descendants, parents before
+    /// children and siblings by start.
+    async fn tree(&self, id: &str, up: u32, down: u32, limit: u32) -> Result<OwnedFd, Error>;
+
+    /// How many records that match began in each of `buckets` equal parts of a time range
+    /// (nanoseconds since 1970).
+    async fn histogram(
+        &self,
+        filter: &str,
+        from_ns: i64,
+        to_ns: i64,
+        buckets: u32,
+    ) -> Result<Vec<u64>, Error>;
+
+    /// The values of a field that occur most often, or most rarely.
+    async fn top(
+        &self,
+        field: &str,
+        filter: &str,
+        limit: u32,
+        rarest: bool,
+    ) -> Result<Vec<Count>, Error>;
+}

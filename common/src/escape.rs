@@ -1,0 +1,79 @@
+//! Strings of traced processes are hostile: these make them safe to carry and to show.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
+/// Bytes as text: valid UTF-8 unchanged, every other byte as `\xNN`.
+///
+/// The second value tells whether anything was not UTF-8, so that a reader can tell a byte that
+/// was escaped here from a backslash that was there.
+pub fn text(bytes: &[u8]) -> (Cow<'_, str>, bool) {
+    match std::str::from_utf8(bytes) {
+        Ok(valid) => (Cow::Borrowed(valid), false),
+        Err(_) => (Cow::Owned(escape_invalid(bytes)), true),
+    }
+}
+
+fn escape_invalid(bytes: &[u8]) -> String {
+    let mut out = String::with_capacity(bytes.len() + 16);
+    for chunk in bytes.utf8_chunks() {
+        out.push_str(chunk.valid());
+        for byte in chunk.invalid() {
+            let _ = write!(out, "\\x{byte:02x}");
+        }
+    }
+    out
+}
+
+/// Text safe on a terminal and on one line: control characters, bidirectional overrides and other
+/// invisible characters become visible escapes.
+pub fn terminal(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(is_unsafe) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        match c {
+            '\n' => out.push_str("\\n"),
+            '\t' => out.push_str("\\t"),
+            '\r' => out.push_str("\\r"),
+            c if is_unsafe(c) && u32::from(c) < 0x80 => {
+                let _ = write!(out, "\\x{:02x}", u32::from(c));
+            }
+            c if is_unsafe(c) => {
+                let _ = write!(out, "\\u{{{:x}}}", u32::from(c));
+            }
+            c => out.push(c),
+        }
+    }
+    Cow::Owned(out)
+}
+
+/// Control characters, and the format characters that reorder or hide text (Unicode bidirectional
+/// controls, zero-width characters, line and paragraph separators, tags).
+fn is_unsafe(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
+            | '\u{e0000}'..='\u{e007f}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_that_are_not_utf8_stay_visible() {
+        assert_eq!(text(b"a\xff\xfeb"), (Cow::Owned("a\\xff\\xfeb".into()), true));
+        assert_eq!(text("é\\xff".as_bytes()), (Cow::Borrowed("é\\xff"), false));
+    }
+
+    #[test]
+    fn terminals_get_no_controls() {
+        assert_eq!(terminal("plain é 漢"), "plain é 漢");
+        assert_eq!(terminal("a\x1b[31mb\n\tc"), "a\\x1b[31mb\\n\\tc");
+        assert_eq!(terminal("x\u{202e}gpj"), "x\\u{202e}gpj");
+        assert_eq!(terminal("\u{9b}31m"), "\\u{9b}31m");
+    }
+}

@@ -1,0 +1,104 @@
+//! The state of a recorder, in figures a person can check.
+
+use serde::{Deserialize, Serialize};
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Health {
+    pub version: String,
+    /// `starting`, `recording`, `stopping` or `read-only`.
+    pub state: String,
+    pub host: String,
+    pub kernel: String,
+    pub boot_id: String,
+    /// When this recorder began, RFC 3339.
+    pub since: String,
+    pub store: Store,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capture: Option<Capture>,
+    /// What a person should know or do, worst first; empty when all is well.
+    pub warnings: Vec<String>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Store {
+    pub path: String,
+    /// Of the database and its write-ahead log.
+    pub size_bytes: u64,
+    pub free_disk_bytes: u64,
+    /// Records in the database.
+    pub records: u64,
+    pub oldest: Option<String>,
+    pub newest: Option<String>,
+    /// Rows of the `gaps` table and the records they stand for, over all time.
+    pub gaps: u64,
+    pub lost: u64,
+}
+
+/// Figures since the ring was created.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Capture {
+    /// User that the unprivileged half runs as.
+    pub recorder_user: String,
+    pub recorder_pid: u32,
+    pub sensor_pid: u32,
+    /// How often the sensor had to restart the recorder.
+    pub recorder_restarts: u32,
+    pub ring_size_bytes: u64,
+    /// Bytes that wait in the ring, read or not, for the database.
+    pub ring_used_bytes: u64,
+    /// Records that the kernel programs meant to send.
+    pub meant: Kinds,
+    pub sent: Kinds,
+    pub dropped_ring_full: Kinds,
+    /// Events that the kernel skipped: a program could not be entered twice on one CPU.
+    pub not_run: u64,
+    /// Records read from the ring and understood.
+    pub decoded: Kinds,
+    pub undecodable: u64,
+    /// Ends reported twice by the kernel; only the first counts.
+    pub duplicate_exits: u64,
+    /// Captured fields that could not be read, by field.
+    pub faults: Vec<Named>,
+    /// Captured fields that were longer than what is kept, by field.
+    pub cuts: Vec<Named>,
+    pub programs: Vec<Program>,
+    /// Processes in the table of running ones.
+    pub running: u64,
+    /// `iterator`, `proc` or `none`: how processes older than the recorder were found.
+    pub snapshot: String,
+    /// Age of the oldest event that is not yet in the database.
+    pub lag_ms: u64,
+    pub resident_bytes: u64,
+    /// Events not sent to slow subscribers.
+    pub subscriber_missed: u64,
+    pub subscribers: u32,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kinds {
+    pub fork: u64,
+    pub exec: u64,
+    pub exit: u64,
+}
+
+impl Kinds {
+    pub fn total(self) -> u64 {
+        self.fork + self.exec + self.exit
+    }
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Named {
+    pub name: String,
+    pub count: u64,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Program {
+    pub name: String,
+    pub run_count: u64,
+    /// 0 unless `kernel.bpf_stats_enabled` is set.
+    pub run_time_ns: u64,
+    /// `None` where the kernel does not count them (before 5.12).
+    pub recursion_misses: Option<u64>,
+}

@@ -1,0 +1,13 @@
+//! What every part of BPF Recorder shares: the data model, its ECS form, the filter language, the
+//! D-Bus names and proxies, and the escaping of hostile strings.
+//!
+//! Plain data and pure logic. Deliberately absent: files, sockets, SQLite, eBPF, clocks.
+
+pub mod bus;
+pub mod ecs;
+pub mod escape;
+pub mod filter;
+pub mod health;
+pub mod id;
+pub mod record;
+pub mod time;
