@@ -1,0 +1,197 @@
+//! `org.bpfrecorder.Recorder1.Manager`: version, state, figures, gaps.
+
+use std::sync::atomic::Ordering;
+
+use common::bus::Error;
+use common::ecs::Line;
+use common::health::{Health, Store};
+use common::time::rfc3339;
+use zbus::message::Header;
+use zbus::{Connection, OwnedFd, interface};
+
+use super::access::Access;
+use super::pipe::{self, Sink};
+use super::{Service, failed};
+use crate::store::{Control, Totals};
+
+pub(super) struct Manager {
+    service: Service,
+    access: Access,
+}
+
+impl Manager {
+    pub(super) fn new(service: Service, access: Access) -> Self {
+        Self { service, access }
+    }
+}
+
+/// State and figures of the recorder.
+#[interface(name = "org.bpfrecorder.Recorder1.Manager")]
+impl Manager {
+    /// Version, state, losses and all figures, as a JSON document.
+    async fn health(
+        &self,
+        #[zbus(connection)] connection: &Connection,
+        #[zbus(header)] header: Header<'_>,
+    ) -> Result<String, Error> {
+        self.access.check_read(connection, &header).await?;
+        let health = self.service.health().await?;
+        serde_json::to_string(&health).map_err(failed)
+    }
+
+    /// Gaps of the recording between two times (nanoseconds since 1970; 0: no limit), newest
+    /// first, as NDJSON on a pipe that ends with a `done` line. A `limit` of 0 means all.
+    async fn gaps(
+        &self,
+        #[zbus(connection)] connection: &Connection,
+        #[zbus(header)] header: Header<'_>,
+        since_ns: i64,
+        until_ns: i64,
+        limit: u32,
+    ) -> Result<OwnedFd, Error> {
+        self.access.check_read(connection, &header).await?;
+        self.service.flush().await;
+        let until_ns = if until_ns == 0 { i64::MAX } else { until_ns };
+        let reader = self.service.inner.reader.clone();
+        let (reading, writing) = pipe::new().map_err(failed)?;
+        let mut sink = Sink::new(writing).map_err(failed)?;
+        self.service.spawn_query(move || {
+            let control = sink.control()?;
+            let result = reader.gaps(&control, since_ns, until_ns, limit);
+            drop(control);
+            match result {
+                Ok(gaps) => {
+                    for gap in gaps {
+                        sink.line(&Line::Gap(gap))?;
+                    }
+                    sink.done(None, None)
+                }
+                Err(error) => sink.done(None, Some(error.to_string())),
+            }
+        })?;
+        Ok(reading.into())
+    }
+
+    /// Version of the recorder.
+    #[zbus(property(emits_changed_signal = "const"))]
+    fn version(&self) -> &'static str {
+        env!("CARGO_PKG_VERSION")
+    }
+
+    /// `recording`, or `read-only` for a recorded database.
+    #[zbus(property(emits_changed_signal = "false"))]
+    fn state(&self) -> &'static str {
+        self.service.state()
+    }
+}
+
+impl Service {
+    fn state(&self) -> &'static str {
+        #[cfg(feature = "capture")]
+        if self.inner.live.is_some() {
+            return "recording";
+        }
+        "read-only"
+    }
+
+    async fn health(&self) -> Result<Health, Error> {
+        #[cfg(feature = "capture")]
+        let capture = match &self.inner.live {
+            Some(live) => live.figures().await.map(|figures| common::health::Capture {
+                subscriber_missed: self.inner.missed.load(Ordering::Relaxed),
+                subscribers: self.inner.subscribers.load(Ordering::Relaxed),
+                ..figures
+            }),
+            None => None,
+        };
+        #[cfg(not(feature = "capture"))]
+        let capture = None;
+        self.flush().await;
+        let reader = self.inner.reader.clone();
+        let totals = tokio::task::spawn_blocking(move || reader.totals(&Control::default()))
+            .await
+            .map_err(failed)?
+            .map_err(failed)?;
+        let store = self.store(&totals);
+        let system = nix::sys::utsname::uname().ok();
+        let name = |part: Option<&std::ffi::OsStr>| {
+            part.map(|part| part.to_string_lossy().into_owned()).unwrap_or_default()
+        };
+        let boot_id =
+            std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+        let mut health = Health {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            state: self.state().to_owned(),
+            host: name(system.as_ref().map(|system| system.nodename())),
+            kernel: name(system.as_ref().map(|system| system.release())),
+            boot_id: boot_id.trim().to_owned(),
+            since: rfc3339(self.inner.since_ns),
+            store,
+            capture,
+            warnings: Vec::new(),
+        };
+        health.warnings = self.warnings(&health);
+        Ok(health)
+    }
+
+    fn store(&self, totals: &Totals) -> Store {
+        let path = &self.inner.database;
+        let free = nix::sys::statvfs::statvfs(path)
+            .map(|stat| stat.blocks_available() * stat.fragment_size())
+            .unwrap_or(0);
+        Store {
+            path: path.to_string_lossy().into_owned(),
+            size_bytes: self.inner.reader.size_bytes(),
+            free_disk_bytes: free,
+            records: totals.records,
+            oldest: totals.oldest_ns.map(rfc3339),
+            newest: totals.newest_ns.map(rfc3339),
+            gaps: totals.gaps,
+            lost: totals.lost,
+        }
+    }
+
+    /// What a person should know or do, worst first.
+    fn warnings(&self, health: &Health) -> Vec<String> {
+        let mut warnings = Vec::new();
+        #[cfg(feature = "capture")]
+        if let Some(live) = &self.inner.live {
+            if let Some(trouble) = live.trouble() {
+                warnings.push(format!("nothing can be written: {trouble}"));
+            }
+            if health.capture.is_none() {
+                warnings.push("the recording does not answer: see the daemon's log".to_owned());
+            }
+        }
+        if let Some(capture) = &health.capture {
+            let dropped = capture.dropped_ring_full.total();
+            if dropped > 0 {
+                warnings.push(format!(
+                    "{dropped} events were lost because the ring was full: raise ring-size (now \
+                     {} bytes)",
+                    capture.ring_size_bytes
+                ));
+            }
+            if capture.not_run > 0 {
+                warnings.push(format!("the kernel skipped the programs {} times", capture.not_run));
+            }
+            if capture.undecodable > 0 {
+                warnings.push(format!(
+                    "{} records of the kernel were not understood: report this fault",
+                    capture.undecodable
+                ));
+            }
+            if capture.recorder_restarts > 0 {
+                warnings.push(format!(
+                    "the recorder was restarted {} times: see the daemon's log",
+                    capture.recorder_restarts
+                ));
+            }
+        }
+        let free = health.store.free_disk_bytes;
+        if free < 256 << 20 {
+            warnings.push(format!("the disk of the database has only {} MiB left", free >> 20));
+        }
+        warnings
+    }
+}

@@ -1,0 +1,259 @@
+//! The D-Bus side: who may ask, what is answered, and the pipes that carry it.
+
+mod access;
+mod manager;
+pub(crate) mod open;
+mod pipe;
+mod processes;
+#[cfg(feature = "capture")]
+mod subscription;
+#[cfg(test)]
+mod introspection;
+
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64};
+
+use anyhow::Context as _;
+use common::bus::{Error, NAME, PATH};
+use tokio::sync::Semaphore;
+use zbus::Connection;
+use zbus::connection::Builder;
+
+use self::access::Access;
+use self::manager::Manager;
+use self::processes::Processes;
+#[cfg(feature = "capture")]
+use crate::recorder::pipeline::Handle;
+use crate::settings::Bus;
+use crate::store::{Reader, Stopped};
+
+/// Queries at one time; further ones are refused with `Busy`.
+pub(crate) const MOST_QUERIES: usize = 16;
+/// Subscriptions at one time.
+const MOST_SUBSCRIPTIONS: usize = 64;
+/// Clients at one time on a socket of our own.
+const MOST_CONNECTIONS: usize = 128;
+
+/// What the interfaces share.
+#[derive(Clone)]
+pub(crate) struct Service {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    reader: Reader,
+    database: PathBuf,
+    since_ns: i64,
+    #[cfg(feature = "capture")]
+    live: Option<Handle>,
+    queries: Arc<Semaphore>,
+    subscriptions: Arc<Semaphore>,
+    missed: AtomicU64,
+    subscribers: AtomicU32,
+}
+
+impl Service {
+    #[cfg(feature = "capture")]
+    pub(crate) fn recording(reader: Reader, live: Handle, database: &Path) -> Self {
+        Self::new(reader, database, Some(live))
+    }
+
+    pub(crate) fn recorded(reader: Reader, database: &Path) -> Self {
+        Self::new(
+            reader,
+            database,
+            #[cfg(feature = "capture")]
+            None,
+        )
+    }
+
+    fn new(
+        reader: Reader,
+        database: &Path,
+        #[cfg(feature = "capture")] live: Option<Handle>,
+    ) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                reader,
+                database: database.to_owned(),
+                since_ns: now_ns(),
+                #[cfg(feature = "capture")]
+                live,
+                queries: Arc::new(Semaphore::new(MOST_QUERIES)),
+                subscriptions: Arc::new(Semaphore::new(MOST_SUBSCRIPTIONS)),
+                missed: AtomicU64::new(0),
+                subscribers: AtomicU32::new(0),
+            }),
+        }
+    }
+
+    /// So that an answer holds everything that happened before the question.
+    async fn flush(&self) {
+        #[cfg(feature = "capture")]
+        if let Some(live) = &self.inner.live {
+            live.flush().await;
+        }
+    }
+
+    /// Runs a query on a thread of its own; a failed one was told to the client or the log.
+    fn spawn_query(
+        &self,
+        query: impl FnOnce() -> std::io::Result<()> + Send + 'static,
+    ) -> Result<(), Error> {
+        let place = self.inner.queries.clone().try_acquire_owned().map_err(|_| busy())?;
+        tokio::task::spawn_blocking(move || {
+            if let Err(error) = query()
+                && error.kind() != std::io::ErrorKind::BrokenPipe
+            {
+                tracing::warn!("an answer was not delivered: {error}");
+            }
+            drop(place);
+        });
+        Ok(())
+    }
+
+    /// As [`Self::spawn_query`], for an answer that fits a message.
+    async fn blocking<T: Send + 'static>(
+        &self,
+        query: impl FnOnce(&Reader) -> Result<T, Stopped> + Send + 'static,
+    ) -> Result<T, Error> {
+        let place = self.inner.queries.clone().try_acquire_owned().map_err(|_| busy())?;
+        let reader = self.inner.reader.clone();
+        tokio::task::spawn_blocking(move || {
+            let result = query(&reader);
+            drop(place);
+            result
+        })
+        .await
+        .map_err(failed)?
+        .map_err(failed)
+    }
+
+    fn interfaces<'b>(&self, builder: Builder<'b>, access: &Access) -> Builder<'b> {
+        builder
+            .serve_at(PATH, Manager::new(self.clone(), access.clone()))
+            .serve_at(PATH, Processes::new(self.clone(), access.clone()))
+    }
+}
+
+/// Keeps what was begun; dropping it ends it.
+pub(crate) enum Serving {
+    Bus(#[expect(dead_code, reason = "held, not used")] Connection),
+    Socket(tokio::task::JoinHandle<()>),
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        if let Serving::Socket(task) = self {
+            task.abort();
+        }
+    }
+}
+
+/// Serves on the bus, or on `listener` where the bus is a socket of our own.
+pub(crate) async fn serve(
+    service: Service,
+    bus: &Bus,
+    listener: Option<UnixListener>,
+    own_uid: u32,
+) -> anyhow::Result<Serving> {
+    let access = Access::new(own_uid);
+    let builder = match bus {
+        Bus::System => Builder::system(),
+        Bus::Session => Builder::session(),
+        Bus::Socket(_) => {
+            let listener = listener.context("a socket to listen on")?;
+            return serve_peers(service, listener, access);
+        }
+    };
+    let connection = service
+        .interfaces(builder, &access)
+        .name(NAME)
+        .build()
+        .await
+        .with_context(|| {
+            format!(
+                "serve {NAME} on the {}: is the bus running, may this user own the name, and does \
+                 no other recorder run? (without a bus: --bus unix:path=PATH)",
+                if *bus == Bus::System { "system bus" } else { "session bus" }
+            )
+        })?;
+    Ok(Serving::Bus(connection))
+}
+
+fn serve_peers(
+    service: Service,
+    listener: UnixListener,
+    access: Access,
+) -> anyhow::Result<Serving> {
+    listener.set_nonblocking(true).context("prepare the socket")?;
+    let listener = tokio::net::UnixListener::from_std(listener).context("prepare the socket")?;
+    let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+    let task = tokio::spawn(async move {
+        loop {
+            let stream = match listener.accept().await {
+                Ok((stream, _)) => stream,
+                Err(error) => {
+                    // Out of descriptors, most likely: others must leave first.
+                    tracing::warn!("a client could not connect: {error}");
+                    tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+                    continue;
+                }
+            };
+            let Ok(place) = places.clone().try_acquire_owned() else {
+                tracing::warn!("a client was turned away: {MOST_CONNECTIONS} are connected");
+                continue;
+            };
+            let (service, access) = (service.clone(), access.clone());
+            tokio::spawn(async move {
+                serve_peer(&service, stream, &access).await;
+                drop(place);
+            });
+        }
+    });
+    Ok(Serving::Socket(task))
+}
+
+/// One client on a socket of our own, until it leaves.
+async fn serve_peer(service: &Service, stream: tokio::net::UnixStream, access: &Access) {
+    let uid = match stream.peer_cred() {
+        Ok(credentials) => credentials.uid(),
+        Err(error) => {
+            tracing::warn!("a client without credentials was turned away: {error}");
+            return;
+        }
+    };
+    if !access.admits(uid) {
+        tracing::warn!("user {uid} was turned away: only root and the recorder's user may connect");
+        return;
+    }
+    let connect = async {
+        let builder = Builder::unix_stream(stream.into_std()?).server(zbus::Guid::generate()).p2p();
+        service.interfaces(builder, access).build().await
+    };
+    let patience = std::time::Duration::from_secs(10);
+    match tokio::time::timeout(patience, connect).await {
+        Ok(Ok(connection)) => connection.closed().await,
+        Ok(Err(error)) => tracing::debug!("a client did not get through the handshake: {error}"),
+        Err(_) => tracing::debug!("a client did not finish the handshake"),
+    }
+}
+
+fn failed(error: impl std::fmt::Display) -> Error {
+    Error::Failed(error.to_string())
+}
+
+fn busy() -> Error {
+    Error::Busy("too many queries at once: try again when one has ended".to_owned())
+}
+
+fn read_only() -> Error {
+    Error::ReadOnly("this is a recorded database: nothing happens in it any more".to_owned())
+}
+
+/// The wall clock.
+fn now_ns() -> i64 {
+    i64::try_from(jiff::Timestamp::now().as_nanosecond()).unwrap_or(i64::MAX)
+}

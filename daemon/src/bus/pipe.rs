@@ -1,0 +1,84 @@
+//! Results on pipes: one line of JSON a record, a last line that says that it is complete.
+
+use std::fs::File;
+use std::io::{self, Write as _};
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::time::Duration;
+
+use common::ecs::{Done, Line};
+use nix::fcntl::OFlag;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::unistd::pipe2;
+
+use crate::store::Control;
+
+/// A client that reads nothing for so long has forgotten its query.
+const PATIENCE: Duration = Duration::from_secs(60);
+const BUFFER: usize = 64 << 10;
+
+pub(crate) fn new() -> io::Result<(OwnedFd, OwnedFd)> {
+    Ok(pipe2(OFlag::O_CLOEXEC)?)
+}
+
+/// The writing end for a thread of its own, which may block, but not for ever.
+pub(crate) struct Sink {
+    file: File,
+    buffer: Vec<u8>,
+    count: u64,
+}
+
+impl Sink {
+    pub(crate) fn new(end: OwnedFd) -> io::Result<Self> {
+        let file = File::from(end);
+        nix::fcntl::fcntl(&file, nix::fcntl::FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
+        Ok(Self { file, buffer: Vec::with_capacity(BUFFER + 4096), count: 0 })
+    }
+
+    /// Cancels a query when the client closes its end.
+    pub(crate) fn control(&self) -> io::Result<Control> {
+        Ok(Control::of_pipe(self.file.try_clone()?.into()))
+    }
+
+    pub(crate) fn line(&mut self, line: &Line<'_>) -> io::Result<()> {
+        self.json(line)?;
+        self.count += 1;
+        Ok(())
+    }
+
+    fn json(&mut self, line: &Line<'_>) -> io::Result<()> {
+        serde_json::to_writer(&mut self.buffer, line)?;
+        self.buffer.push(b'\n');
+        if self.buffer.len() >= BUFFER { self.flush() } else { Ok(()) }
+    }
+
+    /// The last line.
+    pub(crate) fn done(mut self, cursor: Option<String>, error: Option<String>) -> io::Result<()> {
+        let count = self.count;
+        self.json(&Line::Done(Done { count, cursor, error }))?;
+        self.flush()
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let mut rest = &self.buffer[..];
+        while !rest.is_empty() {
+            match self.file.write(rest) {
+                Ok(written) => rest = &rest[written..],
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => wait(&self.file)?,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        self.buffer.clear();
+        Ok(())
+    }
+}
+
+fn wait(file: &File) -> io::Result<()> {
+    let mut fds = [PollFd::new(file.as_fd(), PollFlags::POLLOUT)];
+    let timeout = PollTimeout::try_from(PATIENCE).unwrap_or(PollTimeout::MAX);
+    match poll(&mut fds, timeout) {
+        Ok(0) => Err(io::ErrorKind::TimedOut.into()),
+        Ok(_) | Err(nix::errno::Errno::EINTR) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}

@@ -1,0 +1,17 @@
+//! The recorder daemon: the I/O shell around `ebpf` and `common`.
+//!
+//! `sensor` holds the privilege and parses nothing; `recorder` parses everything and holds none.
+//! Arrows between the modules are listed in ARCHITECTURE.md.
+
+pub mod cli;
+pub mod settings;
+
+mod bus;
+mod enrich;
+mod log;
+#[cfg(feature = "capture")]
+mod recorder;
+#[cfg(feature = "capture")]
+mod sensor;
+mod socket;
+mod store;

@@ -1,0 +1,146 @@
+//! The unprivileged half: decode, enrich, store, serve.
+//!
+//! The pipeline thread reads the ring and owns the table of processes; the store's thread owns the
+//! database; a small runtime serves D-Bus; one more thread listens to the sensor.
+
+mod assemble;
+mod clock;
+mod intern;
+pub(crate) mod link;
+pub(crate) mod live;
+pub(crate) mod pipeline;
+mod procfs;
+mod progress;
+mod sequence;
+mod snapshot;
+mod table;
+mod tracker;
+#[cfg(test)]
+mod tracker_tests;
+
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::unix::net::UnixListener;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use common::id::BootId;
+use ebpf::ring::Ring;
+use ebpf::shared::Shared;
+
+use self::assemble::Assembler;
+use self::clock::Clock;
+use self::link::Link;
+use self::pipeline::Pipeline;
+use self::progress::Progress;
+use self::tracker::Tracker;
+use crate::bus;
+use crate::enrich::environment::Policy;
+use crate::sensor::RawProcess;
+use crate::sensor::protocol::Request;
+use crate::settings::Settings;
+use crate::store::{self, Committed, Reader, Writer, WriterThread};
+
+/// What the sensor hands to each recorder it starts.
+pub(crate) struct Inheritance {
+    pub(crate) settings: Settings,
+    pub(crate) data_dir: PathBuf,
+    pub(crate) listener: Option<UnixListener>,
+    pub(crate) user: crate::sensor::RecorderUser,
+    pub(crate) restarts: u32,
+    pub(crate) sensor_pid: u32,
+}
+
+/// What the recorder reads.
+pub(crate) struct Sources {
+    pub(crate) ring: OwnedFd,
+    pub(crate) ring_size_bytes: u32,
+    pub(crate) shared: OwnedFd,
+    pub(crate) cpus: u32,
+    pub(crate) running: Running,
+}
+
+/// How the processes that already run are told.
+pub(crate) enum Running {
+    /// The kernel's task iterator (5.18+).
+    Iterator(OwnedFd),
+    /// What `/proc` said, as bytes.
+    Proc(Vec<RawProcess>),
+}
+
+/// For the last batch, when the disk is slow or full.
+const LAST_WRITE_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Runs until the sensor says stop, or is gone.
+pub(crate) fn run(from: &Inheritance, sources: Sources, socket: &OwnedFd) -> anyhow::Result<()> {
+    let boot = boot_id()?;
+    let path = from.data_dir.join(store::FILE_NAME);
+    let clock = Clock::sample();
+    let mut writer = Writer::open_or_replace(&path, clock.wall(clock::boottime_ns()))?;
+    let mut ring =
+        Ring::map(sources.ring.as_fd(), sources.ring_size_bytes).context("map the ring")?;
+    let shared = Shared::map(sources.shared.as_fd(), sources.cpus).context("map the counters")?;
+
+    let cookie = shared.cookie();
+    let resumed = writer.ring_position(cookie)?;
+    let progress = match &resumed {
+        Some(resumed) => {
+            ring.seek(resumed.position);
+            Progress::from_bytes(&resumed.progress)
+        }
+        None => Progress::default(),
+    };
+    let stored = writer.take_over(boot)?;
+    let policy = Policy::new(&from.settings.environment);
+    let mut tracker = Tracker::new(Assembler::new(boot, policy), progress, writer.next_row()?);
+    for running in stored {
+        tracker.adopt(running);
+    }
+    let start = Committed { ring_position: ring.position(), row: tracker.next_row() - 1 };
+    let writer = WriterThread::start(writer, start).context("start the store's thread")?;
+
+    let link = Link::start(socket).context("listen to the sensor")?;
+    let (mut pipeline, handle) =
+        Pipeline::new(ring, shared, tracker, writer, link.clone(), &sources.ring, from)?;
+    let reader = Reader::new(&path)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .max_blocking_threads(bus::MOST_QUERIES + 2)
+        .thread_name("bus")
+        .enable_all()
+        .build()
+        .context("start the runtime")?;
+    let thread = std::thread::Builder::new()
+        .name("pipeline".to_owned())
+        .spawn(move || {
+            let result = pipeline.run(sources.running);
+            pipeline.finish(LAST_WRITE_PATIENCE);
+            result
+        })
+        .context("start the pipeline")?;
+
+    let service = bus::Service::recording(reader, handle.clone(), &path);
+    let listener = match &from.listener {
+        Some(listener) => Some(listener.try_clone().context("keep the socket")?),
+        None => None,
+    };
+    let served = runtime.block_on(async {
+        let _serving = bus::serve(service, &from.settings.bus, listener, from.user.uid.as_raw())
+            .await?;
+        link.send(&Request::Ready);
+        tracing::info!("recording into {}", path.display());
+        link.stopped().await;
+        anyhow::Ok(())
+    });
+    handle.stop();
+    let recorded = thread.join().map_err(|_| anyhow::anyhow!("the pipeline panicked"))?;
+    // Queries and subscriptions that still run end with their pipes.
+    runtime.shutdown_timeout(Duration::from_millis(200));
+    served.and(recorded)
+}
+
+fn boot_id() -> anyhow::Result<BootId> {
+    let path = "/proc/sys/kernel/random/boot_id";
+    let uuid = std::fs::read_to_string(path).with_context(|| format!("read {path}"))?;
+    BootId::from_uuid(&uuid).with_context(|| format!("understand {path}"))
+}

@@ -1,0 +1,496 @@
+//! The loop from the ring to the database.
+//!
+//! Ring space is given back only for what is committed, so that neither a crash nor a full disk
+//! loses what was read. That takes the kernel's own wake-up out of the game (it looks at the
+//! released position); the programs wake us when we say that we sleep, see `ebpf::shared`.
+
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use common::health::{Capture, Kinds, Named, Program};
+use ebpf::ring::Ring;
+use ebpf::shared::{CauseCounters, KindCounters, Shared};
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+use nix::sys::eventfd::{EfdFlags, EventFd};
+use tokio::sync::{broadcast, oneshot, watch};
+
+use super::link::Link;
+use super::live::Happening;
+use super::sequence::Kind;
+use super::snapshot;
+use super::tracker::Tracker;
+use super::{Inheritance, Running, clock};
+use crate::sensor::protocol::Request;
+use crate::store::{Batch, Committed, RingPosition, WriterThread};
+
+/// A batch goes to the store when it is this old or has this many rows.
+const BATCH_AGE: Duration = Duration::from_millis(100);
+const BATCH_ROWS: usize = 4096;
+/// Rows that wait here when the store is slow; then reading stops and the ring holds the rest.
+const MOST_PENDING_ROWS: usize = 3 * BATCH_ROWS;
+/// Events read between two looks at anything else.
+const DRAIN: usize = 1024;
+/// Pause after events were read, so that a busy machine wakes us some hundred times a second and
+/// not for each event.
+const GATHER: Duration = Duration::from_millis(2);
+/// At rest: a safety net, should a wake-up be lost, and the beat for the watchdog.
+const REST: Duration = Duration::from_secs(1);
+/// While the store has not confirmed everything.
+const CONFIRM: Duration = Duration::from_millis(20);
+/// How often the sensor is asked whether the kernel skipped programs.
+const STATISTICS: Duration = Duration::from_secs(30);
+
+enum Order {
+    /// Read all there is and hand it to the store; answers what has to be committed then.
+    Flush(oneshot::Sender<Committed>),
+    /// As flush, and everything after it goes to the receiver too.
+    Subscribe(oneshot::Sender<(broadcast::Receiver<Happening>, Committed)>),
+    Figures(oneshot::Sender<Capture>),
+    Stop,
+}
+
+/// How everybody else speaks to the pipeline.
+#[derive(Clone)]
+pub(crate) struct Handle {
+    orders: SyncSender<Order>,
+    wake: Arc<EventFd>,
+    committed: watch::Receiver<Committed>,
+    trouble: Arc<Mutex<Option<String>>>,
+}
+
+impl Handle {
+    /// Waits until everything that happened before this call is in the database. Gives up after a
+    /// while: a query on an older state is better than none.
+    pub(crate) async fn flush(&self) {
+        let (sender, receiver) = oneshot::channel();
+        if self.order(Order::Flush(sender)).is_some()
+            && let Ok(Ok(target)) = tokio::time::timeout(Self::PATIENCE, receiver).await
+        {
+            self.wait_for(target).await;
+        }
+    }
+
+    /// What happens from now on, and what is stored of the time before.
+    pub(crate) async fn subscribe(&self) -> Option<(broadcast::Receiver<Happening>, Committed)> {
+        let (sender, receiver) = oneshot::channel();
+        self.order(Order::Subscribe(sender))?;
+        let (happenings, target) = tokio::time::timeout(Self::PATIENCE, receiver).await.ok()?.ok()?;
+        self.wait_for(target).await;
+        Some((happenings, target))
+    }
+
+    pub(crate) async fn figures(&self) -> Option<Capture> {
+        let (sender, receiver) = oneshot::channel();
+        self.order(Order::Figures(sender))?;
+        tokio::time::timeout(Self::PATIENCE, receiver).await.ok()?.ok()
+    }
+
+    /// Why nothing can be written at present.
+    pub(crate) fn trouble(&self) -> Option<String> {
+        self.trouble.lock().ok()?.clone()
+    }
+
+    pub(crate) fn stop(&self) {
+        // Blocks while other orders wait, which is short: the pipeline answers them all.
+        let _ = self.orders.send(Order::Stop);
+        let _ = self.wake.write(1);
+    }
+
+    const PATIENCE: Duration = Duration::from_secs(3);
+
+    fn order(&self, order: Order) -> Option<()> {
+        self.orders.try_send(order).ok()?;
+        self.wake.write(1).ok()?;
+        Some(())
+    }
+
+    async fn wait_for(&self, target: Committed) {
+        let mut committed = self.committed.clone();
+        let reached = committed.wait_for(|now| now.ring_position >= target.ring_position);
+        let _ = tokio::time::timeout(Self::PATIENCE, reached).await;
+    }
+}
+
+pub(crate) struct Pipeline {
+    ring: Ring,
+    shared: Shared,
+    tracker: Tracker,
+    store: WriterThread,
+    committed: watch::Receiver<Committed>,
+    link: Link,
+    orders: Receiver<Order>,
+    wake: Arc<EventFd>,
+    epoll: Epoll,
+    /// A batch that the store has not taken yet.
+    waiting: Option<Batch>,
+    /// Since when the current batch has something.
+    batch_since: Option<Instant>,
+    /// Position up to which the store was given everything.
+    handed_position: u64,
+    /// Position at the snapshot; past it, what is unconfirmed has ended.
+    sweep_at: Option<u64>,
+    programs: Vec<Program>,
+    next_statistics: Instant,
+    next_beat: Instant,
+    snapshot: &'static str,
+    identity: Capture,
+    is_damage_told: bool,
+}
+
+const RING: u64 = 0;
+const WAKE: u64 = 1;
+
+impl Pipeline {
+    pub(crate) fn new(
+        ring: Ring,
+        shared: Shared,
+        tracker: Tracker,
+        store: WriterThread,
+        link: Link,
+        ring_fd: &OwnedFd,
+        from: &Inheritance,
+    ) -> anyhow::Result<(Self, Handle)> {
+        let (sender, orders) = sync_channel(64);
+        let wake = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)
+            .context("make an eventfd")?;
+        let wake = Arc::new(wake);
+        let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).context("make an epoll")?;
+        epoll
+            .add(wake.as_fd(), EpollEvent::new(EpollFlags::EPOLLIN, WAKE))
+            .context("watch the eventfd")?;
+        // Edge-triggered: by the kernel's measure the ring is never empty while we hold space.
+        epoll
+            .add(ring_fd.as_fd(), EpollEvent::new(EpollFlags::EPOLLIN | EpollFlags::EPOLLET, RING))
+            .context("watch the ring")?;
+        let handle = Handle {
+            orders: sender,
+            wake: wake.clone(),
+            committed: store.committed(),
+            trouble: store.trouble(),
+        };
+        let identity = Capture {
+            recorder_user: from.user.name.clone(),
+            recorder_pid: std::process::id(),
+            sensor_pid: from.sensor_pid,
+            recorder_restarts: from.restarts,
+            ring_size_bytes: u64::from(from.settings.ring_size_bytes),
+            ..Capture::default()
+        };
+        let pipeline = Self {
+            handed_position: ring.position(),
+            ring,
+            shared,
+            tracker,
+            committed: store.committed(),
+            store,
+            link,
+            orders,
+            wake,
+            epoll,
+            waiting: None,
+            batch_since: None,
+            sweep_at: None,
+            programs: Vec::new(),
+            next_statistics: Instant::now() + STATISTICS,
+            next_beat: Instant::now(),
+            snapshot: "none",
+            identity,
+            is_damage_told: false,
+        };
+        Ok((pipeline, handle))
+    }
+
+    /// Runs until told to stop.
+    pub(crate) fn run(&mut self, running: Running) -> anyhow::Result<()> {
+        // What lies in the ring is older than the snapshot: first things first.
+        while self.drain() > 0 {}
+        self.take_snapshot(running);
+        loop {
+            let read = self.drain();
+            self.sweep();
+            self.hand_over(false);
+            if self.obey() {
+                return Ok(());
+            }
+            self.beat();
+            if read == DRAIN {
+                continue;
+            }
+            if read > 0 {
+                std::thread::sleep(GATHER);
+                continue;
+            }
+            self.sleep()?;
+        }
+    }
+
+    /// Nothing comes any more: reads the rest, settles the losses, commits.
+    pub(crate) fn finish(mut self, patience: Duration) {
+        self.shared.set_waiting(false);
+        while self.drain() > 0 {
+            self.hand_over(true);
+        }
+        self.settle_losses();
+        self.look_at_statistics();
+        let deadline = Instant::now() + patience;
+        loop {
+            self.hand_over(true);
+            if self.waiting.is_none() || Instant::now() > deadline {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        self.store.finish(patience);
+        let committed = self.committed.borrow().ring_position;
+        self.ring.release(committed);
+        if committed < self.handed_position {
+            tracing::error!("the last events could not be written to the database");
+        }
+    }
+
+    /// Reads some events; returns how many records of the ring that were.
+    fn drain(&mut self) -> usize {
+        if self.tracker.pending() >= MOST_PENDING_ROWS {
+            return 0;
+        }
+        let mut count = 0;
+        while count < DRAIN {
+            let Some(bytes) = self.ring.next() else {
+                if self.ring.is_damaged() && !self.is_damage_told {
+                    self.is_damage_told = true;
+                    tracing::error!("the ring is damaged: nothing more can be read; restart");
+                }
+                break;
+            };
+            count += 1;
+            match ebpf::wire::decode(bytes) {
+                Ok(event) => self.tracker.event(&event),
+                Err(error) => {
+                    self.tracker.progress.undecodable += 1;
+                    tracing::error!("a record of the kernel was not understood: {error}");
+                }
+            }
+        }
+        if count > 0 {
+            self.batch_since.get_or_insert_with(Instant::now);
+        }
+        count
+    }
+
+    fn take_snapshot(&mut self, running: Running) {
+        let taken = snapshot::take(&mut self.tracker, running);
+        self.snapshot = taken.source;
+        tracing::info!("{} processes were already running ({})", taken.processes, taken.source);
+        if taken.is_complete {
+            self.sweep_at = Some(self.ring.produced());
+        }
+        self.batch_since.get_or_insert_with(Instant::now);
+    }
+
+    fn sweep(&mut self) {
+        if self.sweep_at.is_some_and(|position| self.ring.position() >= position) {
+            self.sweep_at = None;
+            let gone = self.tracker.sweep();
+            if gone > 0 {
+                tracing::info!("{gone} processes ended while nobody watched");
+                self.batch_since.get_or_insert_with(Instant::now);
+            }
+        }
+    }
+
+    /// Gives the batch to the store when it is due, or when `is_now`; gives ring space back.
+    fn hand_over(&mut self, is_now: bool) {
+        let committed = self.committed.borrow().ring_position;
+        self.ring.release(committed);
+        if let Some(batch) = self.waiting.take()
+            && let Err(batch) = self.store.try_send(batch)
+        {
+            self.waiting = Some(batch);
+            return;
+        }
+        let is_due = is_now
+            || self.tracker.pending() >= BATCH_ROWS
+            || self.batch_since.is_some_and(|since| since.elapsed() >= BATCH_AGE);
+        let has_any = self.batch_since.is_some()
+            || self.tracker.pending() > 0
+            || self.ring.position() != self.handed_position;
+        if !is_due || !has_any {
+            return;
+        }
+        let mut batch = self.tracker.take_batch();
+        batch.ring = Some(RingPosition {
+            cookie: self.shared.cookie(),
+            position: self.ring.position(),
+            progress: self.tracker.progress.to_bytes(),
+        });
+        self.handed_position = self.ring.position();
+        self.batch_since = None;
+        self.waiting = self.store.try_send(batch).err();
+    }
+
+    /// Carries out what was ordered; true when told to stop.
+    fn obey(&mut self) -> bool {
+        while let Ok(order) = self.orders.try_recv() {
+            match order {
+                Order::Flush(answer) => {
+                    let target = self.flush();
+                    let _ = answer.send(target);
+                }
+                Order::Subscribe(answer) => {
+                    let target = self.flush();
+                    let _ = answer.send((self.tracker.live.subscribe(), target));
+                }
+                Order::Figures(answer) => {
+                    self.flush();
+                    self.look_at_statistics();
+                    let _ = answer.send(self.figures());
+                }
+                Order::Stop => return true,
+            }
+        }
+        false
+    }
+
+    /// Reads what the ring holds now; returns what has to be committed for it.
+    fn flush(&mut self) -> Committed {
+        let end = self.ring.produced();
+        while self.ring.position() < end && self.drain() > 0 {}
+        self.sweep();
+        self.hand_over(true);
+        Committed { ring_position: self.ring.position(), row: self.tracker.next_row() - 1 }
+    }
+
+    fn beat(&mut self) {
+        let now = Instant::now();
+        if now >= self.next_beat {
+            self.next_beat = now + REST;
+            self.link.send(&Request::Progress);
+        }
+        if now >= self.next_statistics {
+            self.look_at_statistics();
+            self.settle_losses();
+        }
+    }
+
+    fn sleep(&mut self) -> anyhow::Result<()> {
+        let timeout = match self.batch_since {
+            _ if self.waiting.is_some() => CONFIRM,
+            Some(since) => BATCH_AGE.saturating_sub(since.elapsed()),
+            None if self.ring.released() < self.handed_position => CONFIRM,
+            None => REST,
+        };
+        self.shared.set_waiting(true);
+        // Between the last read and the flag something may have come.
+        if self.ring.produced() != self.ring.position() && self.tracker.pending() < MOST_PENDING_ROWS
+        {
+            self.shared.set_waiting(false);
+            // A record that is being written just now is worth a short wait, not a spin.
+            std::thread::sleep(Duration::from_micros(50));
+            return Ok(());
+        }
+        let mut events = [EpollEvent::empty(); 2];
+        let millis = u16::try_from(timeout.as_millis()).unwrap_or(u16::MAX).max(1);
+        let count = match self.epoll.wait(&mut events, EpollTimeout::from(millis)) {
+            Err(nix::errno::Errno::EINTR) => 0,
+            result => result.context("wait for events")?,
+        };
+        self.shared.set_waiting(false);
+        if events[..count].iter().any(|event| event.data() == WAKE) {
+            let _ = self.wake.read();
+        }
+        Ok(())
+    }
+
+    /// With the ring read to its end, numbers that are still missing are losses.
+    ///
+    /// Only if the counters stand still: a program may have taken a number and not sent yet.
+    fn settle_losses(&mut self) {
+        let before = self.shared.counters();
+        std::thread::sleep(Duration::from_millis(1));
+        if self.ring.position() != self.ring.produced() {
+            return;
+        }
+        let now = clock::boottime_ns();
+        for ((cpu, first), second) in (0..).zip(&before).zip(&self.shared.counters()) {
+            for kind in Kind::ALL {
+                let (a, b) = (kind.counters(first), kind.counters(second));
+                if a.sequence == b.sequence && b.sequence == b.sent + b.dropped_ring_full {
+                    self.tracker.give_up(now, cpu, kind, b.sequence);
+                }
+            }
+        }
+    }
+
+    fn look_at_statistics(&mut self) {
+        self.next_statistics = Instant::now() + STATISTICS;
+        let Some(programs) = self.link.statistics() else { return };
+        self.programs = programs
+            .into_iter()
+            .map(|program| Program {
+                name: program.name,
+                run_count: program.run_count,
+                run_time_ns: program.run_time_ns,
+                recursion_misses: program.recursion_misses,
+            })
+            .collect();
+        let not_run = self.programs.iter().filter_map(|program| program.recursion_misses).sum();
+        if not_run > self.tracker.progress.not_run {
+            let lost = not_run - self.tracker.progress.not_run;
+            self.tracker.progress.not_run = not_run;
+            self.tracker.gap(clock::boottime_ns(), 0, "any", lost, "not-run");
+        }
+    }
+
+    fn figures(&self) -> Capture {
+        let mut figures = Capture {
+            ring_used_bytes: self.ring.produced().saturating_sub(self.ring.released()),
+            decoded: self.tracker.progress.decoded,
+            undecodable: self.tracker.progress.undecodable,
+            duplicate_exits: self.tracker.progress.duplicate_exits,
+            not_run: self.tracker.progress.not_run,
+            programs: self.programs.clone(),
+            running: self.tracker.table.len() as u64,
+            snapshot: self.snapshot.to_owned(),
+            lag_ms: self.batch_since.map_or(0, |since| since.elapsed().as_millis() as u64),
+            resident_bytes: resident_bytes(),
+            ..self.identity.clone()
+        };
+        let totals = self.shared.totals();
+        let kinds = |figure: fn(&KindCounters) -> u64| Kinds {
+            fork: figure(&totals.fork),
+            exec: figure(&totals.exec),
+            exit: figure(&totals.exit),
+        };
+        figures.meant = kinds(|kind| kind.sequence);
+        figures.sent = kinds(|kind| kind.sent);
+        figures.dropped_ring_full = kinds(|kind| kind.dropped_ring_full);
+        figures.faults = named(&totals.faults);
+        figures.cuts = named(&totals.cuts);
+        figures
+    }
+}
+
+fn named(counts: &CauseCounters) -> Vec<Named> {
+    [
+        ("args", counts.args),
+        ("env", counts.env),
+        ("executable", counts.executable),
+        ("cwd", counts.cwd),
+        ("cgroup", counts.cgroup),
+        ("other", counts.other),
+    ]
+    .into_iter()
+    .filter(|(_, count)| *count > 0)
+    .map(|(name, count)| Named { name: name.to_owned(), count })
+    .collect()
+}
+
+/// Resident memory of this process, 0 where `/proc` does not tell.
+fn resident_bytes() -> u64 {
+    let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    let pages: u64 = statm.split(' ').nth(1).and_then(|pages| pages.parse().ok()).unwrap_or(0);
+    pages * 4096
+}

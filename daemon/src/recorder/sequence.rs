@@ -1,0 +1,106 @@
+//! What never arrived: jumps in the sequence numbers of each CPU and kind.
+
+use ebpf::shared::{CpuCounters, KindCounters};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Fork = 0,
+    Exec = 1,
+    Exit = 2,
+}
+
+impl Kind {
+    pub(crate) const ALL: [Kind; 3] = [Kind::Fork, Kind::Exec, Kind::Exit];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Kind::Fork => "fork",
+            Kind::Exec => "exec",
+            Kind::Exit => "exit",
+        }
+    }
+
+    pub(crate) fn counters(self, cpu: &CpuCounters) -> &KindCounters {
+        match self {
+            Kind::Fork => &cpu.fork,
+            Kind::Exec => &cpu.exec,
+            Kind::Exit => &cpu.exit,
+        }
+    }
+}
+
+/// The last sequence number seen of each CPU and kind.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Sequences {
+    last: Vec<[u64; 3]>,
+}
+
+impl Sequences {
+    /// Notes a record; returns how many of its kind were lost on its CPU just before it.
+    pub(crate) fn note(&mut self, cpu: u32, kind: Kind, sequence: u64) -> u64 {
+        let last = self.slot(cpu, kind);
+        if sequence <= *last {
+            // Already given up as lost, or damaged: never counted backwards.
+            return 0;
+        }
+        let lost = sequence - *last - 1;
+        *last = sequence;
+        lost
+    }
+
+    /// Gives up on everything up to `meant`, when the ring is empty; returns how many that are.
+    pub(crate) fn give_up(&mut self, cpu: u32, kind: Kind, meant: u64) -> u64 {
+        let last = self.slot(cpu, kind);
+        let lost = meant.saturating_sub(*last);
+        *last = (*last).max(meant);
+        lost
+    }
+
+    fn slot(&mut self, cpu: u32, kind: Kind) -> &mut u64 {
+        // A damaged record must not make this grow without bound: Linux has at most 8,192 CPUs.
+        let cpu = (cpu as usize).min(8191);
+        if cpu >= self.last.len() {
+            self.last.resize(cpu + 1, [0; 3]);
+        }
+        &mut self.last[cpu][kind as usize]
+    }
+
+    /// Form for the database: little-endian numbers.
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+        self.last.iter().flatten().flat_map(|number| number.to_le_bytes()).collect()
+    }
+
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Self {
+        let numbers: Vec<u64> = bytes
+            .chunks_exact(8)
+            .map(|chunk| u64::from_le_bytes(chunk.try_into().unwrap_or_default()))
+            .collect();
+        Self { last: numbers.chunks_exact(3).map(|c| [c[0], c[1], c[2]]).collect() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn jumps_are_counted_once() {
+        let mut sequences = Sequences::default();
+        assert_eq!(sequences.note(1, Kind::Exec, 1), 0);
+        assert_eq!(sequences.note(1, Kind::Exec, 5), 3);
+        assert_eq!(sequences.note(0, Kind::Exec, 3), 2);
+        assert_eq!(sequences.note(1, Kind::Exit, 1), 0);
+        assert_eq!(sequences.give_up(1, Kind::Exec, 9), 4);
+        assert_eq!(sequences.give_up(1, Kind::Exec, 9), 0);
+        assert_eq!(sequences.note(1, Kind::Exec, 8), 0);
+        assert_eq!(sequences.note(1, Kind::Exec, 10), 0);
+    }
+
+    #[test]
+    fn the_stored_form_round_trips() {
+        let mut sequences = Sequences::default();
+        sequences.note(2, Kind::Fork, 7);
+        assert_eq!(Sequences::from_bytes(&sequences.to_bytes()), sequences);
+        assert_eq!(Sequences::from_bytes(&[1, 2, 3]), Sequences::default());
+    }
+}

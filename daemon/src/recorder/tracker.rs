@@ -1,0 +1,451 @@
+//! Events in, rows out: what each event means for the table of processes and for the database.
+//!
+//! Knows nothing of rings, threads or SQLite, so it is tested with events alone.
+
+use std::sync::Arc;
+
+use common::record::{End, Parent, ParentSource, Record, Source};
+use ebpf::event::{Body, Event, Exit, Fork, Image, TaskId};
+
+use super::assemble::{self, Assembler};
+use super::clock::Clock;
+use super::live::{Happening, Live};
+use super::progress::Progress;
+use super::sequence::Kind;
+use super::table::{Entry, ParentLink, Table};
+use crate::store::{Batch, EndOfRows, GapRow, Pending, StoredRunning};
+
+/// A fork whose row was written before its exec came keeps that row for the exec, if it comes
+/// within this time: fork and exec are one act, cut in two by the end of a batch.
+const ONE_ACT_NS: u64 = 1_000_000_000;
+
+pub(crate) struct Tracker {
+    pub(crate) table: Table,
+    pub(crate) live: Live,
+    pub(crate) clock: Clock,
+    assembler: Assembler,
+    pub(crate) progress: Progress,
+    batch: Batch,
+    next_row: i64,
+    /// Forks since the last batch that have no row yet.
+    fresh_forks: Vec<TaskId>,
+    /// End of the last snapshot; what the ring says of times before it is no news.
+    pub(crate) snapshot_boottime_ns: u64,
+    tick_ns: u64,
+}
+
+impl Tracker {
+    pub(crate) fn new(assembler: Assembler, progress: Progress, next_row: i64) -> Self {
+        Self {
+            table: Table::default(),
+            live: Live::new(),
+            clock: Clock::sample(),
+            assembler,
+            progress,
+            batch: Batch::default(),
+            next_row,
+            fresh_forks: Vec::new(),
+            snapshot_boottime_ns: 0,
+            tick_ns: super::procfs::tick_ns(),
+        }
+    }
+
+    /// Number of the next new row.
+    pub(crate) fn next_row(&self) -> i64 {
+        self.next_row
+    }
+
+    /// Rows that wait for the database.
+    pub(crate) fn pending(&self) -> usize {
+        self.batch.records.len() + self.batch.replaced.len() + self.batch.ends.len() + self.batch.gaps.len()
+    }
+
+    /// Everything so far, as a batch; a fork without exec gets its row now.
+    pub(crate) fn take_batch(&mut self) -> Batch {
+        for task in std::mem::take(&mut self.fresh_forks) {
+            if self.table.get(task).is_some_and(|entry| entry.rows.is_empty()) {
+                self.materialise(task);
+            }
+        }
+        self.clock.refresh();
+        std::mem::take(&mut self.batch)
+    }
+
+    /// What the database holds as running: known, but to be confirmed.
+    pub(crate) fn adopt(&mut self, stored: StoredRunning) {
+        let record = stored.record;
+        let task = task_of(&record);
+        self.table.insert(
+            task,
+            Entry {
+                process: record.process,
+                namespace_pid: record.namespace_pid,
+                parent: record
+                    .parent
+                    .clone()
+                    .map(|parent| ParentLink { parent, row: stored.parent_row }),
+                rows: stored.rows,
+                ordinal: record.ordinal,
+                image: Some(Arc::new(record)),
+                has_forked: true,
+                is_confirmed: false,
+            },
+        );
+    }
+
+    pub(crate) fn event(&mut self, event: &Event<'_>) {
+        let kind = match &event.body {
+            Body::Fork(_) => Kind::Fork,
+            Body::Exec(_) => Kind::Exec,
+            Body::Exit(_) => Kind::Exit,
+            // Not from the ring: the snapshot hands these over itself.
+            Body::Running(_) => return,
+        };
+        let lost = self.progress.sequences.note(event.cpu, kind, event.sequence);
+        if lost > 0 {
+            self.gap(event.boottime_ns, event.cpu, kind.name(), lost, "ring-full");
+        }
+        self.canonicalise(&event.body);
+        match &event.body {
+            Body::Fork(fork) => {
+                self.progress.decoded.fork += 1;
+                self.fork(fork);
+            }
+            Body::Exec(image) => {
+                self.progress.decoded.exec += 1;
+                self.exec(image, event.boottime_ns);
+            }
+            Body::Exit(exit) => {
+                self.progress.decoded.exit += 1;
+                self.exit(exit, event.boottime_ns);
+            }
+            Body::Running(_) => {}
+        }
+    }
+
+    /// Processes found in `/proc` get their exact identity from the first event that tells it.
+    fn canonicalise(&mut self, body: &Body<'_>) {
+        let tasks = match body {
+            Body::Fork(fork) => [fork.parent, fork.child],
+            Body::Exec(image) | Body::Running(image) => [image.process, image.parent],
+            Body::Exit(exit) => [exit.process; 2],
+        };
+        for task in tasks {
+            let process = self.assembler.process_id(task);
+            let Some(entry) = self.table.make_exact(task, self.tick_ns) else { continue };
+            entry.process = process;
+            let Some(image) = &mut entry.image else { continue };
+            let mut record = (**image).clone();
+            record.process = process;
+            *image = Arc::new(record);
+            let parent_row = entry.parent.as_ref().and_then(|link| link.row);
+            let pending = Pending { record: image.clone(), first: None, parent_row };
+            push_row(&mut self.batch, pending);
+        }
+    }
+
+    pub(crate) fn gap(
+        &mut self,
+        boottime_ns: u64,
+        cpu: u32,
+        kind: &'static str,
+        count: u64,
+        cause: &'static str,
+    ) {
+        let gap = GapRow { time_ns: self.clock.wall(boottime_ns), cpu, kind, count, cause };
+        self.live.publish(|| Happening::Gap(gap.clone()));
+        self.batch.gaps.push(gap);
+    }
+
+    /// With the ring empty: gives up on what was meant to come from this CPU and did not.
+    pub(crate) fn give_up(&mut self, boottime_ns: u64, cpu: u32, kind: Kind, meant: u64) {
+        let lost = self.progress.sequences.give_up(cpu, kind, meant);
+        if lost > 0 {
+            self.gap(boottime_ns, cpu, kind.name(), lost, "ring-full");
+        }
+    }
+
+    fn fork(&mut self, fork: &Fork) {
+        // Whoever forks with an inherited image gets a row of its own to be the parent.
+        self.materialise(fork.parent);
+        let parent = self.link(fork.parent, ParentSource::Fork);
+        let image = self.table.get(fork.parent).and_then(|entry| entry.image.clone());
+        self.table.insert(
+            fork.child,
+            Entry {
+                process: self.assembler.process_id(fork.child),
+                namespace_pid: fork.namespace_pid,
+                parent: Some(parent),
+                image,
+                rows: Vec::new(),
+                ordinal: 0,
+                has_forked: false,
+                is_confirmed: true,
+            },
+        );
+        self.fresh_forks.push(fork.child);
+    }
+
+    fn exec(&mut self, image: &Image<'_>, boottime_ns: u64) {
+        let record = self.assembler.image(image, Source::Exec, boottime_ns, self.clock);
+        let fallback = self.link(image.parent, ParentSource::Current);
+        self.begin(image, record, fallback);
+    }
+
+    /// A process found running by the task iterator or in `/proc`.
+    ///
+    /// Returns true if it is news: neither the ring nor the database knew this image.
+    pub(crate) fn running(&mut self, image: &Image<'_>, source: Source, boottime_ns: u64) -> bool {
+        let task = image.process;
+        if self.table.has_ended(task) {
+            return false;
+        }
+        // The image began at an unknown time since the start of the process.
+        let mut record =
+            self.assembler.image(image, source, task.start_boottime_ns, self.clock);
+        record.boottime_ns = record.process.start_boottime_ns;
+        if let Some(entry) = self.table.get_mut(task) {
+            let was_confirmed = std::mem::replace(&mut entry.is_confirmed, true);
+            let is_known = entry.image.as_ref().is_some_and(|known| is_same_image(known, &record));
+            if was_confirmed || is_known {
+                return false;
+            }
+            // It executed while nobody watched.
+            record.time_ns = self.clock.wall(boottime_ns);
+            record.boottime_ns = boottime_ns;
+        }
+        let fallback = self.link(image.parent, ParentSource::Current);
+        self.begin(image, record, fallback);
+        true
+    }
+
+    /// After the snapshot: parents that were met later than their children are filled in.
+    pub(crate) fn relink_snapshot(&mut self, pairs: &[(TaskId, TaskId)]) {
+        for (child, parent) in pairs {
+            let link = self.link(*parent, ParentSource::Current);
+            let Some(entry) = self.table.get_mut(*child) else { continue };
+            let Some(image) = &mut entry.image else { continue };
+            let is_unnamed = image.parent.as_ref().is_some_and(|p| p.executable.is_empty());
+            if !is_unnamed || link.row.is_none() {
+                continue;
+            }
+            let mut record = (**image).clone();
+            record.parent = Some(link.parent.clone());
+            *image = Arc::new(record);
+            entry.parent = Some(link.clone());
+            push_row(
+                &mut self.batch,
+                Pending { record: image.clone(), first: None, parent_row: link.row },
+            );
+        }
+    }
+
+    /// What the recorder before left as running and the snapshot did not find.
+    pub(crate) fn sweep(&mut self) -> usize {
+        let gone = self.table.take_unconfirmed();
+        for entry in &gone {
+            self.batch.ends.push(EndOfRows {
+                rows: entry.rows.clone(),
+                process: entry.process,
+                end: End { observed: None },
+            });
+        }
+        gone.len()
+    }
+
+    fn begin(&mut self, image: &Image<'_>, mut record: Record, fallback: ParentLink) {
+        let task = image.process;
+        let next_row = self.next_row;
+        if self.table.get(task).is_none() {
+            self.table.insert(
+                task,
+                Entry {
+                    process: record.process,
+                    namespace_pid: image.namespace_pid,
+                    parent: (image.parent.pid != 0).then_some(fallback),
+                    image: None,
+                    rows: Vec::new(),
+                    ordinal: 0,
+                    has_forked: false,
+                    is_confirmed: true,
+                },
+            );
+        }
+        let Some(entry) = self.table.get_mut(task) else { return };
+        entry.is_confirmed = true;
+        if record.source == Source::Exec {
+            entry.ordinal += 1;
+        }
+        record.ordinal = entry.ordinal;
+        record.parent = entry.parent.as_ref().map(|link| link.parent.clone());
+        let row = match entry.row_to_replace(&record, self.snapshot_boottime_ns) {
+            Some(row) => row,
+            None => {
+                self.next_row += 1;
+                entry.rows.push(next_row);
+                next_row
+            }
+        };
+        record.row = row;
+        entry.has_forked = false;
+        let record = Arc::new(record);
+        entry.image = Some(record.clone());
+        let first = entry.rows.first().copied().filter(|first| *first != row);
+        let parent_row = entry.parent.as_ref().and_then(|link| link.row);
+        push_row(&mut self.batch, Pending { record: record.clone(), first, parent_row });
+        self.live.publish(|| Happening::Began(record));
+    }
+
+    fn exit(&mut self, exit: &Exit, boottime_ns: u64) {
+        let task = exit.process;
+        if self.table.get(task).is_none() {
+            if self.table.has_ended(task) {
+                self.progress.duplicate_exits += 1;
+                return;
+            }
+            // Its beginning was lost, or came before the recorder and escaped the snapshot.
+            let record = self.assembler.unknown(task, boottime_ns, self.clock);
+            self.table.insert(
+                task,
+                Entry {
+                    process: record.process,
+                    namespace_pid: task.pid,
+                    parent: None,
+                    image: Some(Arc::new(record)),
+                    rows: Vec::new(),
+                    ordinal: 0,
+                    has_forked: false,
+                    is_confirmed: true,
+                },
+            );
+        }
+        self.materialise(task);
+        let Some(entry) = self.table.end(task) else { return };
+        let Some(image) = entry.image else { return };
+        let end = assemble::end(exit, boottime_ns, image.start_ns);
+        let mut stored = Vec::new();
+        for row in entry.rows {
+            match pending_row(&mut self.batch, row) {
+                Some(pending) => {
+                    // Shared with the table's entry, which is gone, and maybe with subscribers.
+                    Arc::make_mut(&mut pending.record).end = Some(end.clone());
+                }
+                None => stored.push(row),
+            }
+        }
+        self.live.publish(|| {
+            Happening::Ended(Arc::new(Record { end: Some(end.clone()), ..(*image).clone() }))
+        });
+        if !stored.is_empty() {
+            self.batch.ends.push(EndOfRows { rows: stored, process: entry.process, end });
+        }
+    }
+
+    /// Gives a process that has not executed a row with the image it inherited.
+    fn materialise(&mut self, task: TaskId) {
+        let Some(entry) = self.table.get_mut(task) else { return };
+        if !entry.rows.is_empty() {
+            entry.has_forked = true;
+            return;
+        }
+        let process = entry.process;
+        let inherited = match &entry.image {
+            Some(image) => (**image).clone(),
+            None => self.assembler.unknown(task, process.start_boottime_ns, self.clock),
+        };
+        let is_own = inherited.process == process;
+        let time_ns = self.clock.wall(process.start_boottime_ns);
+        let record = if is_own {
+            Record { row: self.next_row, ..inherited }
+        } else {
+            Record {
+                row: self.next_row,
+                process,
+                ordinal: 0,
+                source: Source::Fork,
+                time_ns,
+                boottime_ns: process.start_boottime_ns,
+                start_ns: time_ns,
+                parent: entry.parent.as_ref().map(|link| link.parent.clone()),
+                namespace_pid: entry.namespace_pid,
+                end: None,
+                ..inherited
+            }
+        };
+        self.next_row += 1;
+        entry.rows.push(record.row);
+        entry.has_forked = false;
+        let record = Arc::new(record);
+        entry.image = Some(record.clone());
+        let parent_row = entry.parent.as_ref().and_then(|link| link.row);
+        push_row(&mut self.batch, Pending { record: record.clone(), first: None, parent_row });
+        self.live.publish(|| Happening::Began(record));
+    }
+
+    /// `task` as the parent of a process that begins now.
+    fn link(&self, task: TaskId, source: ParentSource) -> ParentLink {
+        let entry = self.table.get(task);
+        let image = entry.and_then(|entry| entry.image.as_ref());
+        ParentLink {
+            row: entry.and_then(|entry| entry.rows.last().copied()),
+            parent: Parent {
+                process: self.assembler.process_id(task),
+                executable: image
+                    .map_or_else(|| Arc::from([]), |image| image.executable.path.bytes.clone()),
+                args: image.map_or_else(|| Arc::from([]), |image| image.args.bytes.clone()),
+                user_id: image
+                    .filter(|image| !image.context.is_unknown)
+                    .map(|image| image.context.uid),
+                source,
+            },
+        }
+    }
+}
+
+impl Entry {
+    /// The row that `record` takes over instead of getting a new one.
+    fn row_to_replace(&self, record: &Record, snapshot_boottime_ns: u64) -> Option<i64> {
+        let [row] = self.rows[..] else { return None };
+        let image = self.image.as_ref()?;
+        let is_fresh_fork = image.source == Source::Fork
+            && !self.has_forked
+            && record.boottime_ns.saturating_sub(image.boottime_ns) < ONE_ACT_NS;
+        // The snapshot saw the image just before its exec was read from the ring.
+        let is_snapshot_ahead = matches!(image.source, Source::Iterator | Source::Proc)
+            && record.source == Source::Exec
+            && record.boottime_ns <= snapshot_boottime_ns
+            && is_same_image(image, record);
+        (is_fresh_fork || is_snapshot_ahead).then_some(row)
+    }
+}
+
+fn is_same_image(known: &Record, seen: &Record) -> bool {
+    let (a, b) = (&known.executable, &seen.executable);
+    let is_same_file = (a.device_major, a.device_minor, a.inode, a.ctime_ns)
+        == (b.device_major, b.device_minor, b.inode, b.ctime_ns);
+    is_same_file && known.args.bytes == seen.args.bytes
+}
+
+fn push_row(batch: &mut Batch, pending: Pending) {
+    let row = pending.record.row;
+    if let Some(earlier) = pending_row(batch, row) {
+        *earlier = pending;
+    } else if batch.records.last().is_none_or(|last| last.record.row + 1 == row) {
+        batch.records.push(pending);
+    } else {
+        batch.replaced.push(pending);
+    }
+}
+
+/// New rows are consecutive, so that one is found by its distance from the first.
+fn pending_row(batch: &mut Batch, row: i64) -> Option<&mut Pending> {
+    let first = batch.records.first().map_or(i64::MAX, |pending| pending.record.row);
+    if row >= first {
+        return batch.records.get_mut(usize::try_from(row - first).ok()?);
+    }
+    batch.replaced.iter_mut().find(|pending| pending.record.row == row)
+}
+
+fn task_of(record: &Record) -> TaskId {
+    TaskId { pid: record.process.pid, start_boottime_ns: record.process.start_boottime_ns }
+}

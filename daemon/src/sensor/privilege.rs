@@ -1,0 +1,75 @@
+//! Giving privileges away.
+
+use std::path::Path;
+
+use anyhow::Context as _;
+use caps::{CapSet, Capability, CapsHashSet};
+use landlock::{
+    ABI, AccessFs, PathBeneath, PathFd, Ruleset, RulesetAttr as _,
+    RulesetCreatedAttr as _,
+};
+use nix::sys::prctl;
+use nix::unistd::{Uid, setgroups, setresgid, setresuid};
+
+use super::user::RecorderUser;
+
+/// What the sensor still needs once the programs are attached: figures and iterators of its own
+/// programs, the files of other processes, and to start recorders as another user.
+const SENSOR: [Capability; 8] = [
+    Capability::CAP_BPF,
+    Capability::CAP_PERFMON,
+    Capability::CAP_DAC_READ_SEARCH,
+    Capability::CAP_SYS_PTRACE,
+    Capability::CAP_SETUID,
+    Capability::CAP_SETGID,
+    Capability::CAP_SETPCAP,
+    Capability::CAP_KILL,
+];
+
+pub(crate) fn limit_sensor() -> anyhow::Result<()> {
+    let held = caps::read(None, CapSet::Permitted).context("read capabilities")?;
+    let kept: CapsHashSet = SENSOR.into_iter().filter(|cap| held.contains(cap)).collect();
+    caps::set(None, CapSet::Effective, &kept).context("limit the effective capabilities")?;
+    caps::set(None, CapSet::Permitted, &kept).context("limit the permitted capabilities")?;
+    Ok(())
+}
+
+/// Turns this process into one that can do nothing but write into the data directory.
+pub(crate) fn become_recorder(user: &RecorderUser, data_dir: &Path) -> anyhow::Result<()> {
+    if caps::has_cap(None, CapSet::Effective, Capability::CAP_SETPCAP).unwrap_or(false) {
+        caps::clear(None, CapSet::Bounding).context("clear the bounding set")?;
+    }
+    if caps::has_cap(None, CapSet::Permitted, Capability::CAP_SETUID).unwrap_or(false)
+        && user.uid != Uid::current()
+    {
+        setgroups(&[user.gid]).context("leave the groups")?;
+        setresgid(user.gid, user.gid, user.gid).context("change the group")?;
+        setresuid(user.uid, user.uid, user.uid).context("change the user")?;
+    }
+    for set in [CapSet::Ambient, CapSet::Inheritable, CapSet::Effective, CapSet::Permitted] {
+        caps::clear(None, set).with_context(|| format!("clear the {set:?} capabilities"))?;
+    }
+    prctl::set_no_new_privs().context("forbid new privileges")?;
+    prctl::set_dumpable(false).context("forbid core dumps and tracing")?;
+    confine_writing(data_dir)
+}
+
+/// Landlock (5.13+): files can be changed below the data directory only. Best effort on older
+/// kernels, where the user's rights are the limit.
+fn confine_writing(data_dir: &Path) -> anyhow::Result<()> {
+    let writing = AccessFs::from_write(ABI::V3);
+    let data = PathFd::new(data_dir).with_context(|| {
+        format!(
+            "the recorder's user cannot reach {}: give it rights on the directories above, or \
+             choose another --data-dir or --user",
+            data_dir.display()
+        )
+    })?;
+    Ruleset::default()
+        .handle_access(writing)
+        .and_then(Ruleset::create)
+        .and_then(|ruleset| ruleset.add_rule(PathBeneath::new(data, writing)))
+        .and_then(|ruleset| ruleset.restrict_self())
+        .context("confine writing to the data directory")?;
+    Ok(())
+}

@@ -1,0 +1,55 @@
+//! What can go wrong with the database, named for what one can do about it.
+
+use std::path::{Path, PathBuf};
+
+use rusqlite::ErrorCode;
+
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StoreError {
+    #[error(
+        "database {path} was written by a newer version (format {found}, this version knows up to \
+         {known}): install that version, or choose another --data-dir"
+    )]
+    Newer { path: PathBuf, found: i64, known: i64 },
+    #[error("{path} is not a database of bpf-recorder: give the recorder.db of a recorder")]
+    Foreign { path: PathBuf },
+    #[error("database {path} does not exist: give the recorder.db of a recorder")]
+    Missing { path: PathBuf },
+    #[error(
+        "the disk of {path} is full: free some space, or choose another --data-dir; nothing that \
+         was recorded is lost"
+    )]
+    Full { path: PathBuf },
+    #[error("database {path} is damaged ({detail})")]
+    Corrupt { path: PathBuf, detail: String },
+    #[error("database {path} is locked by another program: end that program and try again")]
+    Locked { path: PathBuf },
+    #[error(
+        "database {path} cannot be opened or written ({detail}): check the rights of the directory \
+         and of the file"
+    )]
+    Access { path: PathBuf, detail: String },
+    #[error("database failure")]
+    Sqlite(#[from] rusqlite::Error),
+}
+
+impl StoreError {
+    /// Gives an error of SQLite its meaning.
+    pub(crate) fn of(path: &Path, error: rusqlite::Error) -> Self {
+        let path = path.to_owned();
+        let detail = error.to_string();
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DiskFull) => Self::Full { path },
+            Some(ErrorCode::DatabaseCorrupt) => Self::Corrupt { path, detail },
+            Some(ErrorCode::NotADatabase) => Self::Corrupt { path, detail },
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Locked { path },
+            Some(
+                ErrorCode::CannotOpen
+                | ErrorCode::ReadOnly
+                | ErrorCode::PermissionDenied
+                | ErrorCode::SystemIoFailure,
+            ) => Self::Access { path, detail },
+            _ => Self::Sqlite(error),
+        }
+    }
+}

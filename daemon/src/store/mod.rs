@@ -1,0 +1,29 @@
+//! The database: one SQLite file in WAL mode, one writer, many read-only readers.
+//!
+//! Text that repeats is stored once by content and referred to; a record of one image is a row of
+//! small integers. Times: a row has its wall time once (`time_ns`); start and end are kept as
+//! distances on the boot clock, so that a step of the wall clock cannot reorder them.
+
+mod dictionary;
+mod error;
+mod read;
+mod schema;
+mod select;
+mod sql;
+#[cfg(feature = "capture")]
+mod thread;
+mod tree;
+#[cfg(feature = "capture")]
+mod write;
+
+pub(crate) use error::StoreError;
+pub(crate) use read::{Control, Reader, Selection, Stopped, Totals};
+pub(crate) use tree::Reach;
+#[cfg(feature = "capture")]
+pub(crate) use thread::{Committed, WriterThread};
+#[cfg(feature = "capture")]
+pub(crate) use write::{Batch, EndOfRows, GapRow, Pending, RingPosition, StoredRunning, Writer};
+
+/// Name of the database in the data directory.
+#[cfg(feature = "capture")]
+pub(crate) const FILE_NAME: &str = "recorder.db";

@@ -1,0 +1,406 @@
+//! Read-only queries, each on a connection of its own for its time.
+
+use std::ops::ControlFlow;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use common::bus::Count;
+use common::filter::{Field, Filter, value_text};
+use common::id::ProcessId;
+use common::record::Record;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use rusqlite::types::Value;
+use rusqlite::{Connection, OpenFlags, params_from_iter};
+
+use super::select::{COLUMNS, Resolver};
+use super::{StoreError, schema, sql};
+
+/// Connections kept for the next query.
+const MOST_IDLE: usize = 4;
+/// Steps of SQLite's machine between two looks at whether anybody still wants the answer: about a
+/// millisecond.
+const STEPS: i32 = 20_000;
+
+/// Whether a query is still wanted.
+#[derive(Clone, Default)]
+pub(crate) struct Control {
+    /// Writing end of the pipe that the answer goes to.
+    pipe: Option<Arc<OwnedFd>>,
+}
+
+impl Control {
+    /// Wanted as long as somebody holds the reading end.
+    pub(crate) fn of_pipe(writing_end: OwnedFd) -> Self {
+        Self { pipe: Some(Arc::new(writing_end)) }
+    }
+
+    fn is_cancelled(&self) -> bool {
+        let Some(pipe) = &self.pipe else { return false };
+        let mut fds = [PollFd::new(pipe.as_fd(), PollFlags::empty())];
+        poll(&mut fds, PollTimeout::ZERO).is_ok()
+            && fds[0].revents().is_some_and(|events| events.contains(PollFlags::POLLERR))
+    }
+}
+
+/// Why a query ended early.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Stopped {
+    #[error("cancelled")]
+    Cancelled,
+    #[error("{0}")]
+    Store(#[from] StoreError),
+}
+
+/// What a page of records leaves to say.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Page {
+    pub(crate) count: u64,
+    /// Row to go on from; `None` when there is no more.
+    pub(crate) cursor: Option<i64>,
+}
+
+/// Which records, and from where.
+pub(crate) struct Selection<'f> {
+    pub(crate) filter: &'f Filter,
+    /// 0: all.
+    pub(crate) limit: u32,
+    pub(crate) is_newest_first: bool,
+    /// The last row of the page before.
+    pub(crate) cursor: Option<i64>,
+    /// Rows up to this one only.
+    pub(crate) last_row: Option<i64>,
+}
+
+/// Totals for the health document.
+#[derive(Debug, Default)]
+pub(crate) struct Totals {
+    pub(crate) records: u64,
+    pub(crate) oldest_ns: Option<i64>,
+    pub(crate) newest_ns: Option<i64>,
+    pub(crate) gaps: u64,
+    pub(crate) lost: u64,
+}
+
+#[derive(Clone)]
+pub(crate) struct Reader {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    path: PathBuf,
+    idle: Mutex<Vec<Connection>>,
+}
+
+impl Reader {
+    /// Checks that the database can be read.
+    pub(crate) fn new(path: &Path) -> Result<Self, StoreError> {
+        if !path.exists() {
+            return Err(StoreError::Missing { path: path.to_owned() });
+        }
+        let inner = Inner { path: path.to_owned(), idle: Mutex::default() };
+        let reader = Self { inner: Arc::new(inner) };
+        let connection = reader.open()?;
+        reader.give_back(connection);
+        Ok(reader)
+    }
+
+    fn open(&self) -> Result<Connection, StoreError> {
+        let path = &self.inner.path;
+        let of = |error| StoreError::of(path, error);
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(path, flags).map_err(of)?;
+        connection.busy_timeout(std::time::Duration::from_secs(2)).map_err(of)?;
+        connection.pragma_update(None, "query_only", true).map_err(of)?;
+        // Sorting must not write files anywhere.
+        connection.pragma_update(None, "temp_store", "MEMORY").map_err(of)?;
+        connection.pragma_update(None, "cache_size", -4096).map_err(of)?;
+        schema::check(&connection, path, false)?;
+        sql::register_fixed(&connection).map_err(of)?;
+        Ok(connection)
+    }
+
+    fn give_back(&self, connection: Connection) {
+        if let Ok(mut idle) = self.inner.idle.lock()
+            && idle.len() < MOST_IDLE
+        {
+            idle.push(connection);
+        }
+    }
+
+    /// Runs a query that can be cancelled.
+    pub(super) fn run<T>(
+        &self,
+        control: &Control,
+        query: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, Stopped> {
+        let idle = self.inner.idle.lock().ok().and_then(|mut idle| idle.pop());
+        let mut connection = match idle {
+            Some(connection) => connection,
+            None => self.open()?,
+        };
+        let of = |error| StoreError::of(&self.inner.path, error);
+        let watched = control.clone();
+        connection.progress_handler(STEPS, Some(move || watched.is_cancelled())).map_err(of)?;
+        let result = query(&connection);
+        connection.progress_handler(0, None::<fn() -> bool>).map_err(of)?;
+        self.give_back(connection);
+        match result {
+            Err(_) if control.is_cancelled() => Err(Stopped::Cancelled),
+            result => Ok(result.map_err(of)?),
+        }
+    }
+
+    /// Hands each record of the selection to `take`, until it says stop.
+    pub(crate) fn page(
+        &self,
+        control: &Control,
+        selection: &Selection<'_>,
+        take: &mut dyn FnMut(&Record) -> ControlFlow<()>,
+    ) -> Result<Page, Stopped> {
+        self.run(control, |connection| page(connection, selection, take))
+    }
+
+    /// Every record of a process, in the order of its images.
+    pub(crate) fn process(
+        &self,
+        control: &Control,
+        id: ProcessId,
+    ) -> Result<Vec<Record>, Stopped> {
+        self.run(control, |connection| images(connection, id))
+    }
+
+    /// The newest image of each process that had this pid, newest first, at most `limit`.
+    pub(crate) fn by_pid(
+        &self,
+        control: &Control,
+        pid: u32,
+        limit: usize,
+    ) -> Result<Vec<Record>, Stopped> {
+        self.run(control, |connection| {
+            let mut resolver = Resolver::new(connection);
+            let mut statement = connection.prepare_cached(&format!(
+                "SELECT {COLUMNS} FROM process p WHERE p.pid = ?1 ORDER BY p.id DESC"
+            ))?;
+            let mut rows = statement.query([pid])?;
+            let mut records: Vec<Record> = Vec::new();
+            while let Some(row) = rows.next()? {
+                let record = resolver.record(row)?;
+                if records.iter().any(|known| known.process == record.process) {
+                    continue;
+                }
+                records.push(record);
+                if records.len() >= limit {
+                    break;
+                }
+            }
+            Ok(records)
+        })
+    }
+
+    pub(crate) fn histogram(
+        &self,
+        control: &Control,
+        filter: &Filter,
+        from_ns: i64,
+        to_ns: i64,
+        buckets: u32,
+    ) -> Result<Vec<u64>, Stopped> {
+        let span = to_ns.saturating_sub(from_ns).max(1);
+        // Rounded up, so that the last instant falls into the last bucket.
+        let width = span / i64::from(buckets) + i64::from(span % i64::from(buckets) != 0);
+        self.run(control, |connection| {
+            let condition = sql::condition(connection, filter)?;
+            let mut counts = vec![0_u64; buckets as usize];
+            let mut statement = connection.prepare(&format!(
+                "SELECT (p.time_ns - {from_ns}) / {width}, count(*) FROM process p \
+                 WHERE p.time_ns >= {from_ns} AND p.time_ns < {to_ns} AND {} GROUP BY 1",
+                condition.sql
+            ))?;
+            let mut rows = statement.query(params_from_iter(condition.params))?;
+            while let Some(row) = rows.next()? {
+                let bucket = usize::try_from(row.get::<_, i64>(0)?).unwrap_or(usize::MAX);
+                if let Some(count) = counts.get_mut(bucket) {
+                    *count = row.get::<_, i64>(1)?.cast_unsigned();
+                }
+            }
+            Ok(counts)
+        })
+    }
+
+    /// The most frequent values of a field, or the rarest. `None` for a field with several values.
+    pub(crate) fn top(
+        &self,
+        control: &Control,
+        field: Field,
+        filter: &Filter,
+        limit: u32,
+        is_rarest: bool,
+    ) -> Result<Option<Vec<Count>>, Stopped> {
+        let Some(key) = sql::group_key(field) else { return Ok(None) };
+        let order = if is_rarest { "ASC" } else { "DESC" };
+        self.run(control, |connection| {
+            let condition = sql::condition(connection, filter)?;
+            let mut statement = connection.prepare(&format!(
+                "SELECT max(p.id), count(*), min(p.time_ns), max(p.time_ns) FROM process p \
+                 WHERE {} AND {key} IS NOT NULL GROUP BY {key} \
+                 ORDER BY 2 {order}, 4 {order} LIMIT {limit}",
+                condition.sql
+            ))?;
+            let mut rows = statement.query(params_from_iter(condition.params))?;
+            let mut counts = Vec::new();
+            let mut resolver = Resolver::new(connection);
+            while let Some(row) = rows.next()? {
+                let sample = record(connection, &mut resolver, row.get(0)?)?;
+                let Some(value) = sample.and_then(|record| value_text(field, &record)) else {
+                    continue;
+                };
+                counts.push(Count {
+                    value,
+                    count: row.get::<_, i64>(1)?.cast_unsigned(),
+                    first_ns: row.get(2)?,
+                    last_ns: row.get(3)?,
+                });
+            }
+            Ok(Some(counts))
+        })
+    }
+
+    /// Gaps of a time range, newest first.
+    pub(crate) fn gaps(
+        &self,
+        control: &Control,
+        since_ns: i64,
+        until_ns: i64,
+        limit: u32,
+    ) -> Result<Vec<common::ecs::Gap>, Stopped> {
+        let limit = if limit == 0 { -1 } else { i64::from(limit) };
+        self.run(control, |connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT time_ns, cpu, kind, count, cause FROM gaps \
+                 WHERE time_ns >= ?1 AND time_ns < ?2 ORDER BY id DESC LIMIT ?3",
+            )?;
+            let rows = statement.query_map([since_ns, until_ns, limit], |row| {
+                Ok(common::ecs::Gap {
+                    timestamp: common::time::rfc3339(row.get(0)?),
+                    cpu: row.get(1)?,
+                    kind: row.get(2)?,
+                    count: row.get::<_, i64>(3)?.cast_unsigned(),
+                    cause: row.get(4)?,
+                })
+            })?;
+            rows.collect()
+        })
+    }
+
+    pub(crate) fn totals(&self, control: &Control) -> Result<Totals, Stopped> {
+        self.run(control, |connection| {
+            let (gaps, lost) = connection.query_row(
+                "SELECT count(*), ifnull(sum(count), 0) FROM gaps",
+                [],
+                |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)),
+            )?;
+            // Rows are numbered without holes and leave from the old end: no need to count them.
+            let records = connection.query_row(
+                "SELECT ifnull((SELECT max(id) FROM process), 0) \
+                 - ifnull((SELECT min(id) FROM process), 1) + 1",
+                [],
+                |row| row.get::<_, i64>(0),
+            )?;
+            let (oldest_ns, newest_ns) = connection.query_row(
+                "SELECT (SELECT min(time_ns) FROM process), (SELECT max(time_ns) FROM process)",
+                [],
+                |row| Ok((row.get(0)?, row.get(1)?)),
+            )?;
+            Ok(Totals {
+                records: records.cast_unsigned(),
+                oldest_ns,
+                newest_ns,
+                gaps: gaps.cast_unsigned(),
+                lost: lost.cast_unsigned(),
+            })
+        })
+    }
+
+    /// Of the database and its log.
+    pub(crate) fn size_bytes(&self) -> u64 {
+        ["", "-wal"]
+            .iter()
+            .filter_map(|suffix| {
+                let mut name = self.inner.path.as_os_str().to_owned();
+                name.push(suffix);
+                std::fs::metadata(name).ok().map(|meta| meta.len())
+            })
+            .sum()
+    }
+}
+
+fn page(
+    connection: &Connection,
+    selection: &Selection<'_>,
+    take: &mut dyn FnMut(&Record) -> ControlFlow<()>,
+) -> rusqlite::Result<Page> {
+    let condition = sql::condition(connection, selection.filter)?;
+    let (beyond, order) = if selection.is_newest_first { ("<", "DESC") } else { (">", "ASC") };
+    let mut query =
+        format!("SELECT {COLUMNS} FROM process p WHERE {}", condition.sql);
+    let mut params = condition.params;
+    if let Some(cursor) = selection.cursor {
+        query.push_str(&format!(" AND p.id {beyond} ?"));
+        params.push(Value::Integer(cursor));
+    }
+    if let Some(last) = selection.last_row {
+        query.push_str(" AND p.id <= ?");
+        params.push(Value::Integer(last));
+    }
+    query.push_str(&format!(" ORDER BY p.id {order}"));
+    let mut statement = connection.prepare(&query)?;
+    let mut rows = statement.query(params_from_iter(params))?;
+    let mut resolver = Resolver::new(connection);
+    let mut page = Page::default();
+    let mut last = None;
+    while let Some(row) = rows.next()? {
+        if selection.limit != 0 && page.count >= u64::from(selection.limit) {
+            // There is at least one more.
+            page.cursor = last;
+            break;
+        }
+        let record = resolver.record(row)?;
+        last = Some(record.row);
+        if take(&record).is_break() {
+            break;
+        }
+        page.count += 1;
+    }
+    Ok(page)
+}
+
+/// Every record of a process, in the order of its images.
+pub(super) fn images(connection: &Connection, id: ProcessId) -> rusqlite::Result<Vec<Record>> {
+    let mut resolver = Resolver::new(connection);
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM process p WHERE p.pid = ?1 AND p.start_boottime_ns = ?2 \
+         AND p.boot = (SELECT id FROM boot WHERE boot_id = ?3) ORDER BY p.id"
+    ))?;
+    let mut rows = statement.query([
+        i64::from(id.pid),
+        id.start_boottime_ns.cast_signed(),
+        id.boot.bits().cast_signed(),
+    ])?;
+    let mut records = Vec::new();
+    while let Some(row) = rows.next()? {
+        records.push(resolver.record(row)?);
+    }
+    Ok(records)
+}
+
+pub(super) fn record(
+    connection: &Connection,
+    resolver: &mut Resolver<'_>,
+    row: i64,
+) -> rusqlite::Result<Option<Record>> {
+    let mut statement =
+        connection.prepare_cached(&format!("SELECT {COLUMNS} FROM process p WHERE p.id = ?1"))?;
+    let mut rows = statement.query([row])?;
+    rows.next()?.map(|row| resolver.record(row)).transpose()
+}

@@ -1,0 +1,227 @@
+//! Tables, and how a database of an older version becomes one of this version.
+
+use std::path::Path;
+
+use rusqlite::Connection;
+
+use super::StoreError;
+
+/// Marks the file as ours (`PRAGMA application_id`): "BPFR".
+const APPLICATION_ID: i64 = 0x4250_4652;
+
+/// Step n takes a database from `user_version` n to n + 1. Never edited once released.
+const MIGRATIONS: &[&str] = &[VERSION_1];
+
+/// The version that this program writes.
+pub(super) const VERSION: i64 = MIGRATIONS.len() as i64;
+
+const VERSION_1: &str = "
+CREATE TABLE meta (
+    key   TEXT PRIMARY KEY,
+    value ANY
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE boot (
+    id      INTEGER PRIMARY KEY,
+    boot_id INTEGER NOT NULL UNIQUE
+) STRICT;
+
+-- Dictionaries: `hash` is the start of the SHA-256 of the value; equal hashes are compared in full.
+-- `raw_bytes` is the length before compression, NULL where the value is stored as it is.
+CREATE TABLE text (
+    id        INTEGER PRIMARY KEY,
+    hash      INTEGER NOT NULL,
+    raw_bytes INTEGER,
+    value     BLOB NOT NULL
+) STRICT;
+CREATE INDEX text_hash ON text (hash);
+
+CREATE TABLE args (
+    id        INTEGER PRIMARY KEY,
+    hash      INTEGER NOT NULL,
+    raw_bytes INTEGER,
+    value     BLOB NOT NULL
+) STRICT;
+CREATE INDEX args_hash ON args (hash);
+
+CREATE TABLE env_var (
+    id        INTEGER PRIMARY KEY,
+    hash      INTEGER NOT NULL,
+    raw_bytes INTEGER,
+    value     BLOB NOT NULL
+) STRICT;
+CREATE INDEX env_var_hash ON env_var (hash);
+
+-- An environment: ids of env_var in order, LEB128.
+CREATE TABLE env (
+    id        INTEGER PRIMARY KEY,
+    hash      INTEGER NOT NULL,
+    raw_bytes INTEGER,
+    value     BLOB NOT NULL
+) STRICT;
+CREATE INDEX env_hash ON env (hash);
+
+CREATE TABLE executable (
+    id           INTEGER PRIMARY KEY,
+    hash         INTEGER NOT NULL,
+    path         INTEGER NOT NULL REFERENCES text (id),
+    path_state   INTEGER NOT NULL,
+    device_major INTEGER NOT NULL,
+    device_minor INTEGER NOT NULL,
+    inode        INTEGER NOT NULL,
+    size_bytes   INTEGER NOT NULL,
+    mtime_ns     INTEGER NOT NULL,
+    ctime_ns     INTEGER NOT NULL,
+    mode         INTEGER NOT NULL,
+    uid          INTEGER NOT NULL,
+    gid          INTEGER NOT NULL,
+    is_memfd     INTEGER NOT NULL,
+    is_deleted   INTEGER NOT NULL,
+    is_upper     INTEGER NOT NULL
+) STRICT;
+CREATE INDEX executable_hash ON executable (hash);
+
+CREATE TABLE context (
+    id              INTEGER PRIMARY KEY,
+    hash            INTEGER NOT NULL,
+    uid             INTEGER NOT NULL,
+    gid             INTEGER NOT NULL,
+    euid            INTEGER NOT NULL,
+    egid            INTEGER NOT NULL,
+    suid            INTEGER NOT NULL,
+    sgid            INTEGER NOT NULL,
+    user_name       TEXT,
+    effective_name  TEXT,
+    group_name      TEXT,
+    login_uid       INTEGER,
+    login_name      TEXT,
+    audit_session   INTEGER,
+    cap_effective   INTEGER NOT NULL,
+    cap_permitted   INTEGER NOT NULL,
+    mount_ns        INTEGER NOT NULL,
+    pid_ns          INTEGER NOT NULL,
+    network_ns      INTEGER NOT NULL,
+    user_ns         INTEGER NOT NULL,
+    uts_ns          INTEGER NOT NULL,
+    ipc_ns          INTEGER NOT NULL,
+    cgroup_ns       INTEGER NOT NULL,
+    cgroup          TEXT NOT NULL,
+    container       TEXT,
+    runtime         TEXT,
+    unit            TEXT,
+    slice           TEXT,
+    is_unknown      INTEGER NOT NULL
+) STRICT;
+CREATE INDEX context_hash ON context (hash);
+
+-- One row for each image a process ran.
+CREATE TABLE process (
+    id                INTEGER PRIMARY KEY,
+    -- Row of the first image of the same process; NULL on that row itself.
+    first             INTEGER,
+    -- Row of the parent's image at the time; NULL where it is not stored.
+    parent            INTEGER,
+    -- Identity of the parent, where `parent` is NULL and it is known.
+    parent_pid        INTEGER,
+    parent_start      INTEGER,
+    -- 0: forked it; 1: was the parent when the image began.
+    parent_source     INTEGER,
+    boot              INTEGER NOT NULL REFERENCES boot (id),
+    pid               INTEGER NOT NULL,
+    start_boottime_ns INTEGER NOT NULL,
+    ordinal           INTEGER NOT NULL,
+    source            INTEGER NOT NULL,
+    time_ns           INTEGER NOT NULL,
+    -- From the start of the process to the start of this image.
+    age_ns            INTEGER NOT NULL,
+    namespace_pid     INTEGER,
+    process_group     INTEGER NOT NULL,
+    session           INTEGER NOT NULL,
+    tty               INTEGER REFERENCES text (id),
+    comm              INTEGER REFERENCES text (id),
+    executable        INTEGER NOT NULL REFERENCES executable (id),
+    script            INTEGER REFERENCES text (id),
+    cwd               INTEGER REFERENCES text (id),
+    cwd_state         INTEGER NOT NULL,
+    args              INTEGER REFERENCES args (id),
+    args_state        INTEGER NOT NULL,
+    args_count        INTEGER NOT NULL,
+    args_total        INTEGER,
+    args_head         INTEGER,
+    env               INTEGER REFERENCES env (id),
+    env_state         INTEGER NOT NULL,
+    env_total         INTEGER,
+    env_head          INTEGER,
+    context           INTEGER NOT NULL REFERENCES context (id),
+    -- 0 running, 1 ended, 2 failed, 3 killed, 4 unobserved.
+    state             INTEGER NOT NULL,
+    -- From the start of the process to its end.
+    run_ns            INTEGER,
+    exit_code         INTEGER,
+    signal            INTEGER,
+    core_dump         INTEGER,
+    user_cpu_ns       INTEGER,
+    system_cpu_ns     INTEGER,
+    cpu_ns            INTEGER,
+    max_rss_bytes     INTEGER,
+    read_bytes        INTEGER,
+    write_bytes       INTEGER
+) STRICT;
+CREATE INDEX process_time ON process (time_ns);
+CREATE INDEX process_pid ON process (pid, start_boottime_ns);
+CREATE INDEX process_parent ON process (parent) WHERE parent IS NOT NULL;
+CREATE INDEX process_running ON process (boot) WHERE state = 0;
+
+-- Records that were lost before the recorder could see them.
+CREATE TABLE gaps (
+    id      INTEGER PRIMARY KEY,
+    time_ns INTEGER NOT NULL,
+    cpu     INTEGER NOT NULL,
+    kind    TEXT NOT NULL,
+    count   INTEGER NOT NULL,
+    cause   TEXT NOT NULL
+) STRICT;
+CREATE INDEX gaps_time ON gaps (time_ns);
+";
+
+/// Brings the database to [`VERSION`], or says why it cannot.
+#[cfg(feature = "capture")]
+pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
+    let of = |error| StoreError::of(path, error);
+    let found = check(connection, path, true)?;
+    let transaction = connection.transaction().map_err(of)?;
+    for (step, sql) in (0_i64..).zip(MIGRATIONS) {
+        if step >= found {
+            transaction.execute_batch(sql).map_err(of)?;
+        }
+    }
+    transaction.pragma_update(None, "application_id", APPLICATION_ID).map_err(of)?;
+    transaction.pragma_update(None, "user_version", VERSION).map_err(of)?;
+    transaction.commit().map_err(of)
+}
+
+/// The version found, refused if it is not ours or newer than this program.
+pub(super) fn check(
+    connection: &Connection,
+    path: &Path,
+    is_new_fine: bool,
+) -> Result<i64, StoreError> {
+    let pragma = |name| {
+        connection
+            .pragma_query_value(None, name, |row| row.get::<_, i64>(0))
+            .map_err(|error| StoreError::of(path, error))
+    };
+    let found = pragma("user_version")?;
+    let application = pragma("application_id")?;
+    let tables: i64 = connection
+        .query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get(0))
+        .map_err(|error| StoreError::of(path, error))?;
+    let is_empty = tables == 0 && application == 0;
+    if !(application == APPLICATION_ID || (is_new_fine && is_empty)) {
+        return Err(StoreError::Foreign { path: path.to_owned() });
+    }
+    if found > VERSION {
+        return Err(StoreError::Newer { path: path.to_owned(), found, known: VERSION });
+    }
+    Ok(found)
+}

@@ -1,0 +1,164 @@
+//! The one thread that owns the writer.
+//!
+//! Batches arrive on a short queue: when the disk is slow the queue fills, the pipeline stops
+//! reading, and the ring holds what happens meanwhile. A batch that cannot be written (disk full)
+//! is tried again until it can: nothing that was read is dropped.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use super::{Batch, StoreError, Writer};
+
+/// What is safely in the database.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Committed {
+    /// Of the ring; what lies before it may be overwritten.
+    pub(crate) ring_position: u64,
+    pub(crate) row: i64,
+}
+
+const QUEUED_BATCHES: usize = 2;
+const RETRY: Duration = Duration::from_secs(1);
+
+pub(crate) struct WriterThread {
+    batches: Option<SyncSender<Batch>>,
+    committed: watch::Receiver<Committed>,
+    trouble: Arc<Mutex<Option<String>>>,
+    is_abandoned: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl WriterThread {
+    pub(crate) fn start(writer: Writer, start: Committed) -> std::io::Result<Self> {
+        let (batches, receiver) = sync_channel(QUEUED_BATCHES);
+        let (sender, committed) = watch::channel(start);
+        let trouble = Arc::new(Mutex::new(None));
+        let is_abandoned = Arc::new(AtomicBool::new(false));
+        let mut worker = Worker {
+            writer,
+            committed: sender,
+            trouble: trouble.clone(),
+            is_abandoned: is_abandoned.clone(),
+        };
+        let thread = std::thread::Builder::new()
+            .name("store".to_owned())
+            .spawn(move || worker.run(&receiver))?;
+        Ok(Self {
+            batches: Some(batches),
+            committed,
+            trouble,
+            is_abandoned,
+            thread: Some(thread),
+        })
+    }
+
+    /// Hands a batch over, or gives it back while the queue is full.
+    pub(crate) fn try_send(&self, batch: Batch) -> Result<(), Batch> {
+        match &self.batches {
+            None => Err(batch),
+            Some(batches) => batches.try_send(batch).map_err(|error| match error {
+                TrySendError::Full(batch) | TrySendError::Disconnected(batch) => batch,
+            }),
+        }
+    }
+
+    pub(crate) fn committed(&self) -> watch::Receiver<Committed> {
+        self.committed.clone()
+    }
+
+    /// Why nothing can be written at present.
+    pub(crate) fn trouble(&self) -> Arc<Mutex<Option<String>>> {
+        self.trouble.clone()
+    }
+
+    /// Writes what is queued and ends. Gives up on a batch that cannot be written within
+    /// `patience`: the ring still holds it for the next start.
+    pub(crate) fn finish(mut self, patience: Duration) {
+        self.batches = None;
+        let Some(thread) = self.thread.take() else { return };
+        let deadline = std::time::Instant::now() + patience;
+        while !thread.is_finished() && std::time::Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        self.is_abandoned.store(true, Ordering::Relaxed);
+        if thread.join().is_err() {
+            tracing::error!("the store's thread panicked");
+        }
+    }
+}
+
+struct Worker {
+    writer: Writer,
+    committed: watch::Sender<Committed>,
+    trouble: Arc<Mutex<Option<String>>>,
+    is_abandoned: Arc<AtomicBool>,
+}
+
+impl Worker {
+    fn run(&mut self, batches: &Receiver<Batch>) {
+        while let Ok(batch) = batches.recv() {
+            if !self.write(&batch) {
+                return;
+            }
+            self.committed.send_modify(|committed| {
+                if let Some(ring) = &batch.ring {
+                    committed.ring_position = ring.position;
+                }
+                if let Some(last) = batch.records.iter().map(|pending| pending.record.row).max() {
+                    committed.row = committed.row.max(last);
+                }
+            });
+        }
+    }
+
+    /// Tries until it works; false when told to give up.
+    fn write(&mut self, batch: &Batch) -> bool {
+        let mut is_told = false;
+        loop {
+            match self.writer.write(batch) {
+                Ok(()) => {
+                    if is_told {
+                        tracing::info!("the database can be written again");
+                        self.set_trouble(None);
+                    }
+                    return true;
+                }
+                Err(error) => {
+                    if !is_told {
+                        tracing::error!("{error}; recording waits in the ring");
+                        is_told = true;
+                    }
+                    self.set_trouble(Some(error.to_string()));
+                    if let StoreError::Corrupt { path, .. } = &error {
+                        let path = path.clone();
+                        self.replace(&path);
+                    }
+                }
+            }
+            if self.is_abandoned.load(Ordering::Relaxed) {
+                return false;
+            }
+            std::thread::sleep(RETRY);
+        }
+    }
+
+    /// A damaged database is set aside and a new one begun.
+    fn replace(&mut self, path: &Path) {
+        match super::write::set_aside(path).and_then(|()| Writer::open(path)) {
+            Ok(writer) => self.writer = writer,
+            Err(error) => tracing::error!("{error}"),
+        }
+    }
+
+    fn set_trouble(&self, trouble: Option<String>) {
+        if let Ok(mut current) = self.trouble.lock() {
+            *current = trouble;
+        }
+    }
+}

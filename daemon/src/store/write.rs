@@ -1,0 +1,586 @@
+//! Writing batches: the only code that changes the database.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rusqlite::{Connection, OptionalExtension as _, ToSql, Transaction, params};
+
+use common::id::{BootId, ProcessId};
+use common::record::{
+    Context, End, Executable, ParentSource, PathState, Record, Source, State, Strings, StringsState,
+};
+
+use super::StoreError;
+use super::dictionary::{Dictionary, TupleSql, content_hash, push_varint, tuple_id};
+use super::schema;
+
+/// What one transaction brings.
+#[derive(Debug, Default)]
+pub(crate) struct Batch {
+    /// New rows, with consecutive numbers.
+    pub(crate) records: Vec<Pending>,
+    /// Rows that replace stored ones of the same number.
+    pub(crate) replaced: Vec<Pending>,
+    /// Ends of processes whose rows are already stored.
+    pub(crate) ends: Vec<EndOfRows>,
+    pub(crate) gaps: Vec<GapRow>,
+    /// How far the ring has been read: stored with the rows, so that a restart neither repeats nor
+    /// skips.
+    pub(crate) ring: Option<RingPosition>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Pending {
+    pub(crate) record: Arc<Record>,
+    /// Row of the first image of the same process, where this is a later one.
+    pub(crate) first: Option<i64>,
+    pub(crate) parent_row: Option<i64>,
+}
+
+#[derive(Debug)]
+pub(crate) struct EndOfRows {
+    pub(crate) rows: Vec<i64>,
+    pub(crate) process: ProcessId,
+    pub(crate) end: End,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct GapRow {
+    pub(crate) time_ns: i64,
+    pub(crate) cpu: u32,
+    pub(crate) kind: &'static str,
+    pub(crate) count: u64,
+    pub(crate) cause: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RingPosition {
+    /// Names the ring: a new ring starts at zero again.
+    pub(crate) cookie: u64,
+    pub(crate) position: u64,
+    /// What was counted up to there, in a form of the recorder's own.
+    pub(crate) progress: Vec<u8>,
+}
+
+/// A process that the database holds as running.
+#[derive(Debug)]
+pub(crate) struct StoredRunning {
+    /// Of its newest image.
+    pub(crate) record: Record,
+    pub(crate) parent_row: Option<i64>,
+    pub(crate) rows: Vec<i64>,
+}
+
+pub(crate) struct Writer {
+    connection: Connection,
+    path: PathBuf,
+    text: Dictionary,
+    args: Dictionary,
+    env_var: Dictionary,
+    env: Dictionary,
+    executable_sql: TupleSql,
+    context_sql: TupleSql,
+    executables: HashMap<Arc<Executable>, i64, foldhash::fast::RandomState>,
+    contexts: HashMap<Arc<Context>, i64, foldhash::fast::RandomState>,
+    boots: HashMap<BootId, i64>,
+}
+
+/// Entries of the caches of tuples; they are emptied beyond it.
+const MOST_TUPLES: usize = 4096;
+
+const EXECUTABLE_COLUMNS: [&str; 14] = [
+    "path", "path_state", "device_major", "device_minor", "inode", "size_bytes", "mtime_ns",
+    "ctime_ns", "mode", "uid", "gid", "is_memfd", "is_deleted", "is_upper",
+];
+
+const CONTEXT_COLUMNS: [&str; 27] = [
+    "uid", "gid", "euid", "egid", "suid", "sgid", "user_name", "effective_name", "group_name",
+    "login_uid", "login_name", "audit_session", "cap_effective", "cap_permitted", "mount_ns",
+    "pid_ns", "network_ns", "user_ns", "uts_ns", "ipc_ns", "cgroup_ns", "cgroup", "container",
+    "runtime", "unit", "slice", "is_unknown",
+];
+
+impl Writer {
+    /// Opens or creates the database, migrating an older one.
+    pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
+        let of = |error| StoreError::of(path, error);
+        let mut connection = Connection::open(path).map_err(of)?;
+        connection.busy_timeout(std::time::Duration::from_secs(5)).map_err(of)?;
+        // Deleted pages go back to the file system in small steps; must precede the first table.
+        connection.pragma_update(None, "auto_vacuum", "INCREMENTAL").map_err(of)?;
+        connection.pragma_update(None, "journal_mode", "WAL").map_err(of)?;
+        // A power cut may cost the last commits, never the file (sqlite.org/wal.html).
+        connection.pragma_update(None, "synchronous", "NORMAL").map_err(of)?;
+        connection.pragma_update(None, "cache_size", -8192).map_err(of)?;
+        connection.pragma_update(None, "wal_autocheckpoint", 2000).map_err(of)?;
+        connection.pragma_update(None, "journal_size_limit", 16 << 20).map_err(of)?;
+        connection.set_prepared_statement_cache_capacity(64);
+        schema::migrate(&mut connection, path)?;
+        Ok(Self {
+            connection,
+            path: path.to_owned(),
+            text: Dictionary::new("text", false),
+            args: Dictionary::new("args", true),
+            env_var: Dictionary::new("env_var", true),
+            env: Dictionary::new("env", false),
+            executable_sql: TupleSql::new("executable", &EXECUTABLE_COLUMNS),
+            context_sql: TupleSql::new("context", &CONTEXT_COLUMNS),
+            executables: HashMap::default(),
+            contexts: HashMap::default(),
+            boots: HashMap::new(),
+        })
+    }
+
+    /// As [`Writer::open`], but a damaged database is set aside, and a gap says so in the new one.
+    pub(crate) fn open_or_replace(path: &Path, now_ns: i64) -> Result<Self, StoreError> {
+        match Self::open(path) {
+            Err(StoreError::Corrupt { detail, .. }) => {
+                tracing::error!("database {} is damaged: {detail}", path.display());
+                set_aside(path)?;
+                let mut writer = Self::open(path)?;
+                let gap = GapRow { time_ns: now_ns, cpu: 0, kind: "any", count: 0, cause: "database-damaged" };
+                writer.write(&Batch { gaps: vec![gap], ..Batch::default() })?;
+                Ok(writer)
+            }
+            other => other,
+        }
+    }
+
+    /// Writes the whole batch, or nothing of it.
+    pub(crate) fn write(&mut self, batch: &Batch) -> Result<(), StoreError> {
+        let result = self.try_write(batch);
+        if result.is_err() {
+            // Ids from the transaction that was rolled back must not be used again.
+            for dictionary in [&mut self.text, &mut self.args, &mut self.env_var, &mut self.env] {
+                dictionary.forget();
+            }
+            self.executables.clear();
+            self.contexts.clear();
+            self.boots.clear();
+        }
+        result.map_err(|error| StoreError::of(&self.path, error))
+    }
+
+    fn try_write(&mut self, batch: &Batch) -> rusqlite::Result<()> {
+        self.connection.execute_batch("BEGIN IMMEDIATE")?;
+        let result = self.write_rows(batch).and_then(|()| self.connection.execute_batch("COMMIT"));
+        if result.is_err() && !self.connection.is_autocommit() {
+            let _ = self.connection.execute_batch("ROLLBACK");
+        }
+        result
+    }
+
+    fn write_rows(&mut self, batch: &Batch) -> rusqlite::Result<()> {
+        for pending in batch.records.iter().chain(&batch.replaced) {
+            self.write_record(pending)?;
+        }
+        for end in &batch.ends {
+            self.write_end(end)?;
+        }
+        for gap in &batch.gaps {
+            self.connection
+                .prepare_cached(
+                    "INSERT INTO gaps (time_ns, cpu, kind, count, cause) VALUES (?1, ?2, ?3, ?4, ?5)",
+                )?
+                .execute(params![gap.time_ns, gap.cpu, gap.kind, int(gap.count), gap.cause])?;
+        }
+        if let Some(ring) = &batch.ring {
+            self.set_meta("ring_cookie", &ring.cookie.cast_signed())?;
+            self.set_meta("ring_position", &ring.position.cast_signed())?;
+            self.set_meta("ring_progress", &ring.progress)?;
+        }
+        Ok(())
+    }
+
+    fn write_record(&mut self, pending: &Pending) -> rusqlite::Result<()> {
+        let record = &*pending.record;
+        let boot = self.boot(record.process.boot)?;
+        let tty = self.optional_text(record.tty.as_deref().map(str::as_bytes))?;
+        let comm = self.optional_text((!record.comm.is_empty()).then_some(&record.comm))?;
+        let script = self.optional_text(record.script.as_deref())?;
+        let cwd = &record.working_directory;
+        let cwd_text = self.optional_text((cwd.state != PathState::Absent).then_some(&cwd.bytes))?;
+        let executable = self.executable(&record.executable)?;
+        let context = self.context(&record.context)?;
+        let args = self.args(&record.args)?;
+        let env = self.env(&record.env)?;
+        let parent = record.parent.as_ref();
+        // The identity is spelled out only where no row holds it.
+        let named_parent = parent.filter(|_| pending.parent_row.is_none());
+        let end = EndColumns::of(record);
+        let mut statement = self.connection.prepare_cached(INSERT_PROCESS)?;
+        statement.execute(params![
+            record.row,
+            pending.first,
+            pending.parent_row,
+            named_parent.map(|parent| parent.process.pid),
+            named_parent.map(|parent| int(parent.process.start_boottime_ns)),
+            parent.map(|parent| parent_source_code(parent.source)),
+            boot,
+            record.process.pid,
+            int(record.process.start_boottime_ns),
+            record.ordinal,
+            source_code(record.source),
+            record.time_ns,
+            int(record.boottime_ns.saturating_sub(record.process.start_boottime_ns)),
+            (record.namespace_pid != record.process.pid).then_some(record.namespace_pid),
+            record.process_group,
+            record.session,
+            tty,
+            comm,
+            executable,
+            script,
+            cwd_text,
+            path_state_code(cwd.state),
+            args,
+            strings_state_code(record.args.state),
+            record.args_count,
+            total_column(&record.args),
+            head_column(&record.args),
+            env,
+            strings_state_code(record.env.state),
+            total_column(&record.env),
+            head_column(&record.env),
+            context,
+            end.state,
+            end.run_ns,
+            end.exit_code,
+            end.signal,
+            end.core_dump,
+            end.user_cpu_ns,
+            end.system_cpu_ns,
+            end.cpu_ns,
+            end.max_rss_bytes,
+            end.read_bytes,
+            end.write_bytes,
+        ])?;
+        Ok(())
+    }
+
+    fn write_end(&mut self, end: &EndOfRows) -> rusqlite::Result<()> {
+        let columns = EndColumns::new(Some(&end.end), end.process.start_boottime_ns);
+        let mut statement = self.connection.prepare_cached(
+            "UPDATE process SET state = ?2, run_ns = ?3, exit_code = ?4, signal = ?5, \
+             core_dump = ?6, user_cpu_ns = ?7, system_cpu_ns = ?8, cpu_ns = ?9, \
+             max_rss_bytes = ?10, read_bytes = ?11, write_bytes = ?12 WHERE id = ?1",
+        )?;
+        for row in &end.rows {
+            statement.execute(params![
+                row,
+                columns.state,
+                columns.run_ns,
+                columns.exit_code,
+                columns.signal,
+                columns.core_dump,
+                columns.user_cpu_ns,
+                columns.system_cpu_ns,
+                columns.cpu_ns,
+                columns.max_rss_bytes,
+                columns.read_bytes,
+                columns.write_bytes,
+            ])?;
+        }
+        Ok(())
+    }
+
+    fn optional_text(&mut self, value: Option<&[u8]>) -> rusqlite::Result<Option<i64>> {
+        value.map(|value| self.text.id(&self.connection, value)).transpose()
+    }
+
+    fn args(&mut self, args: &Strings) -> rusqlite::Result<Option<i64>> {
+        if matches!(args.state, StringsState::Absent | StringsState::Off) {
+            return Ok(None);
+        }
+        self.args.id(&self.connection, &args.bytes).map(Some)
+    }
+
+    /// An environment is stored as the list of its variables: most differ in one or two.
+    fn env(&mut self, env: &Strings) -> rusqlite::Result<Option<i64>> {
+        if matches!(env.state, StringsState::Absent | StringsState::Off) {
+            return Ok(None);
+        }
+        let mut ids = Vec::with_capacity(96);
+        for variable in env.iter() {
+            push_varint(&mut ids, self.env_var.id(&self.connection, variable)?);
+        }
+        self.env.id(&self.connection, &ids).map(Some)
+    }
+
+    fn executable(&mut self, executable: &Arc<Executable>) -> rusqlite::Result<i64> {
+        if let Some(id) = self.executables.get(executable) {
+            return Ok(*id);
+        }
+        let e = &**executable;
+        let path = self.text.id(&self.connection, &e.path.bytes)?;
+        let columns: [&dyn ToSql; 14] = [
+            &path,
+            &path_state_code(e.path.state),
+            &e.device_major,
+            &e.device_minor,
+            &int(e.inode),
+            &int(e.size_bytes),
+            &e.mtime_ns,
+            &e.ctime_ns,
+            &e.mode,
+            &e.uid,
+            &e.gid,
+            &e.is_memfd,
+            &e.is_deleted,
+            &e.is_upper_layer,
+        ];
+        let hash = content_hash(format!("{path} {} {} {}", e.inode, e.ctime_ns, e.size_bytes).as_bytes());
+        let id = tuple_id(&self.connection, &self.executable_sql, hash, &columns)?;
+        keep(&mut self.executables, executable, id);
+        Ok(id)
+    }
+
+    fn context(&mut self, context: &Arc<Context>) -> rusqlite::Result<i64> {
+        if let Some(id) = self.contexts.get(context) {
+            return Ok(*id);
+        }
+        let c = &**context;
+        let columns: [&dyn ToSql; 27] = [
+            &c.uid,
+            &c.gid,
+            &c.euid,
+            &c.egid,
+            &c.suid,
+            &c.sgid,
+            &c.user_name,
+            &c.effective_user_name,
+            &c.group_name,
+            &c.login_uid,
+            &c.login_name,
+            &c.audit_session,
+            &c.cap_effective.cast_signed(),
+            &c.cap_permitted.cast_signed(),
+            &c.namespaces.mount,
+            &c.namespaces.pid,
+            &c.namespaces.network,
+            &c.namespaces.user,
+            &c.namespaces.uts,
+            &c.namespaces.ipc,
+            &c.namespaces.cgroup,
+            &c.cgroup,
+            &c.container.as_ref().map(|container| &*container.id),
+            &c.container.as_ref().map(|container| &*container.runtime),
+            &c.unit,
+            &c.slice,
+            &c.is_unknown,
+        ];
+        let key = format!("{} {} {} {} {}", c.uid, c.euid, c.cap_effective, c.namespaces.mount, c.cgroup);
+        let hash = content_hash(key.as_bytes());
+        let id = tuple_id(&self.connection, &self.context_sql, hash, &columns)?;
+        keep(&mut self.contexts, context, id);
+        Ok(id)
+    }
+
+    fn boot(&mut self, boot: BootId) -> rusqlite::Result<i64> {
+        if let Some(id) = self.boots.get(&boot) {
+            return Ok(*id);
+        }
+        let bits = boot.bits().cast_signed();
+        self.connection.execute("INSERT OR IGNORE INTO boot (boot_id) VALUES (?1)", [bits])?;
+        let id = self.connection.query_row(
+            "SELECT id FROM boot WHERE boot_id = ?1",
+            [bits],
+            |row| row.get(0),
+        )?;
+        self.boots.insert(boot, id);
+        Ok(id)
+    }
+
+    fn set_meta(&self, key: &str, value: &dyn ToSql) -> rusqlite::Result<()> {
+        self.connection
+            .prepare_cached("INSERT OR REPLACE INTO meta (key, value) VALUES (?1, ?2)")?
+            .execute(params![key, value])?;
+        Ok(())
+    }
+
+    fn meta<T: rusqlite::types::FromSql>(&self, key: &str) -> rusqlite::Result<Option<T>> {
+        self.connection
+            .query_row("SELECT value FROM meta WHERE key = ?1", [key], |row| row.get(0))
+            .optional()
+    }
+
+    /// Where reading the ring of this cookie has to go on.
+    pub(crate) fn ring_position(&self, cookie: u64) -> Result<Option<RingPosition>, StoreError> {
+        let read = || -> rusqlite::Result<Option<RingPosition>> {
+            if self.meta("ring_cookie")? != Some(cookie.cast_signed()) {
+                return Ok(None);
+            }
+            let position = self.meta("ring_position")?.map_or(0, i64::cast_unsigned);
+            let progress = self.meta("ring_progress")?.unwrap_or_default();
+            Ok(Some(RingPosition { cookie, position, progress }))
+        };
+        read().map_err(|error| StoreError::of(&self.path, error))
+    }
+
+    /// The number for the next row.
+    pub(crate) fn next_row(&self) -> Result<i64, StoreError> {
+        self.connection
+            .query_row("SELECT ifnull(max(id), 0) + 1 FROM process", [], |row| row.get(0))
+            .map_err(|error| StoreError::of(&self.path, error))
+    }
+
+    /// Marks what ran in earlier boots as ended unobserved, and reads what runs in this one.
+    pub(crate) fn take_over(&mut self, boot: BootId) -> Result<Vec<StoredRunning>, StoreError> {
+        let path = self.path.clone();
+        let of = |error| StoreError::of(&path, error);
+        let boot_row = self.boot(boot).map_err(of)?;
+        self.connection
+            .execute("UPDATE process SET state = 4 WHERE state = 0 AND boot != ?1", [boot_row])
+            .map_err(of)?;
+        let transaction = self.connection.transaction().map_err(of)?;
+        running(&transaction).map_err(of)
+    }
+}
+
+/// Renames a damaged database (and its log), so that it can be examined; nothing is deleted.
+pub(super) fn set_aside(path: &Path) -> Result<(), StoreError> {
+    let stamp = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
+    for suffix in ["", "-wal", "-shm"] {
+        let from = with_suffix(path, suffix);
+        let to = with_suffix(path, &format!(".damaged-{stamp}{suffix}"));
+        match std::fs::rename(&from, &to) {
+            Ok(()) => tracing::warn!("damaged database set aside as {}", to.display()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => {
+                return Err(StoreError::Access { path: from, detail: error.to_string() });
+            }
+        }
+    }
+    Ok(())
+}
+
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+fn running(transaction: &Transaction<'_>) -> rusqlite::Result<Vec<StoredRunning>> {
+    let mut by_process: HashMap<ProcessId, StoredRunning> = HashMap::new();
+    for (record, parent_row) in super::select::running(transaction)? {
+        let entry = by_process.entry(record.process).or_insert_with(|| StoredRunning {
+            record: record.clone(),
+            parent_row,
+            rows: Vec::new(),
+        });
+        entry.rows.push(record.row);
+        if record.ordinal >= entry.record.ordinal {
+            entry.record = record;
+        }
+    }
+    Ok(by_process.into_values().collect())
+}
+
+fn keep<T: std::hash::Hash + Eq>(
+    cache: &mut HashMap<Arc<T>, i64, foldhash::fast::RandomState>,
+    value: &Arc<T>,
+    id: i64,
+) {
+    if cache.len() >= MOST_TUPLES {
+        cache.clear();
+    }
+    cache.insert(value.clone(), id);
+}
+
+const INSERT_PROCESS: &str = "INSERT OR REPLACE INTO process VALUES (\
+    ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, \
+    ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36, ?37, ?38, ?39, \
+    ?40, ?41, ?42, ?43)";
+
+/// The columns that an end fills.
+#[derive(Default)]
+struct EndColumns {
+    state: i64,
+    run_ns: Option<i64>,
+    exit_code: Option<u8>,
+    signal: Option<u8>,
+    core_dump: Option<bool>,
+    user_cpu_ns: Option<i64>,
+    system_cpu_ns: Option<i64>,
+    cpu_ns: Option<i64>,
+    max_rss_bytes: Option<i64>,
+    read_bytes: Option<i64>,
+    write_bytes: Option<i64>,
+}
+
+impl EndColumns {
+    fn of(record: &Record) -> Self {
+        Self::new(record.end.as_ref(), record.process.start_boottime_ns)
+    }
+
+    fn new(end: Option<&End>, start_boottime_ns: u64) -> Self {
+        let state = end.map_or(State::Running, End::state);
+        let base = Self { state: state_code(state), ..Self::default() };
+        let Some(observed) = end.and_then(|end| end.observed.as_ref()) else {
+            return base;
+        };
+        Self {
+            run_ns: Some(int(observed.boottime_ns.saturating_sub(start_boottime_ns))),
+            exit_code: observed.exit_code,
+            signal: observed.signal,
+            core_dump: observed.has_core_dump.then_some(true),
+            user_cpu_ns: Some(int(observed.user_cpu_ns)),
+            system_cpu_ns: Some(int(observed.system_cpu_ns)),
+            cpu_ns: Some(int(observed.cpu_ns)),
+            max_rss_bytes: Some(int(observed.max_rss_bytes)),
+            read_bytes: observed.io.map(|io| int(io.read_bytes)),
+            write_bytes: observed.io.map(|io| int(io.write_bytes)),
+            ..base
+        }
+    }
+}
+
+/// SQLite has signed numbers only; figures beyond 2^63 keep their bits.
+fn int(value: u64) -> i64 {
+    value.cast_signed()
+}
+
+fn total_column(strings: &Strings) -> Option<i64> {
+    (strings.total_bytes != strings.bytes.len() as u64).then(|| int(strings.total_bytes))
+}
+
+fn head_column(strings: &Strings) -> Option<u32> {
+    match strings.state {
+        StringsState::Cut { head_bytes } => Some(head_bytes),
+        _ => None,
+    }
+}
+
+fn strings_state_code(state: StringsState) -> i64 {
+    match state {
+        StringsState::Complete => 0,
+        StringsState::Cut { .. } => 1,
+        StringsState::Fault => 2,
+        StringsState::Off => 3,
+        StringsState::Absent => 4,
+    }
+}
+
+fn parent_source_code(source: ParentSource) -> i64 {
+    match source {
+        ParentSource::Fork => 0,
+        ParentSource::Current => 1,
+    }
+}
+
+fn source_code(source: Source) -> i64 {
+    code(&Source::ALL, source)
+}
+
+fn path_state_code(state: PathState) -> i64 {
+    code(&PathState::ALL, state)
+}
+
+fn state_code(state: State) -> i64 {
+    code(&State::ALL, state)
+}
+
+/// Stored as the position in the list of all; new ones go to its end.
+fn code<T: PartialEq>(all: &[T], value: T) -> i64 {
+    (0..).zip(all).find_map(|(code, known)| (*known == value).then_some(code)).unwrap_or(0)
+}
