@@ -1,0 +1,143 @@
+//! Where the recorder is, and the connection to it.
+
+use std::io;
+use std::str::FromStr;
+use std::time::Duration;
+
+use zbus::address::transport::{Transport, Unix, UnixSocket};
+use zbus::connection::Builder;
+use zbus::{Address, Connection};
+
+use crate::error::{CommandError, Kind};
+
+/// A socket that accepts but does not speak D-Bus must not hang the command.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Answers come at once (long results come on a pipe); only `top` reads the database first.
+const METHOD_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// How the recorder is reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    SystemBus,
+    SessionBus,
+    /// The recorder itself is the peer; no bus daemon is between.
+    Peer(Address),
+}
+
+impl FromStr for Target {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "" | "system" => Ok(Self::SystemBus),
+            "session" => Ok(Self::SessionBus),
+            _ if text.starts_with('/') || text.starts_with("./") || text.starts_with("../") => {
+                let socket = Unix::new(UnixSocket::File(text.into()));
+                Ok(Self::Peer(Address::new(Transport::Unix(socket))))
+            }
+            _ => match text.parse() {
+                Ok(address) => Ok(Self::Peer(address)),
+                Err(_) => Err("expected system, session, unix:path=FILE or a path".to_owned()),
+            },
+        }
+    }
+}
+
+pub(crate) async fn connect(target: &Target) -> Result<Connection, CommandError> {
+    let builder = match target {
+        Target::SystemBus => Builder::system(),
+        Target::SessionBus => Builder::session(),
+        Target::Peer(address) => Builder::address(address.clone()).p2p(),
+    };
+    let builder = builder.method_timeout(METHOD_TIMEOUT);
+    match tokio::time::timeout(CONNECT_TIMEOUT, builder.build()).await {
+        Ok(Ok(connection)) => Ok(connection),
+        Ok(Err(error)) => Err(unreachable(target, &error)),
+        Err(_) => {
+            let seconds = CONNECT_TIMEOUT.as_secs();
+            let text = format!("the recorder did not answer within {seconds} seconds");
+            Err(CommandError::new(Kind::Unreachable, text)
+                .hint("is this the socket of a recorder?"))
+        }
+    }
+}
+
+fn unreachable(target: &Target, error: &zbus::Error) -> CommandError {
+    let io_kind = match error {
+        zbus::Error::Connection(error, _) | zbus::Error::InputOutput(error) => Some(error.kind()),
+        _ => None,
+    };
+    let what = match target {
+        Target::SystemBus => "the system bus".to_owned(),
+        Target::SessionBus => "the session bus".to_owned(),
+        Target::Peer(address) => format!("the recorder at {address}"),
+    };
+    let is_turned_away = matches!(error, zbus::Error::Handshake(_))
+        || matches!(
+            io_kind,
+            Some(
+                io::ErrorKind::PermissionDenied
+                    | io::ErrorKind::UnexpectedEof
+                    | io::ErrorKind::ConnectionReset
+                    | io::ErrorKind::BrokenPipe
+            )
+        );
+    let reason = match (io_kind, error) {
+        (Some(io::ErrorKind::NotFound), _) => "there is no such socket".to_owned(),
+        (Some(io::ErrorKind::ConnectionRefused), _) => "nobody listens on the socket".to_owned(),
+        (Some(io::ErrorKind::PermissionDenied), _) => "permission denied".to_owned(),
+        (Some(_), _) if is_turned_away => "it closed the connection".to_owned(),
+        (_, zbus::Error::Connection(error, _)) => error.to_string(),
+        _ => error.to_string(),
+    };
+    let error = CommandError::new(Kind::Unreachable, format!("cannot reach {what}: {reason}"));
+    match target {
+        _ if is_turned_away => {
+            error.hint("run this as root, or as the user that runs the recorder")
+        }
+        Target::Peer(address) => {
+            error.hint(format!("start the recorder: `bpf-recorderd --bus {address}`"))
+        }
+        Target::SystemBus | Target::SessionBus => error
+            .hint("without a bus, start the recorder with `--bus unix:path=FILE`")
+            .hint("and reach it with `--address unix:path=FILE`, or set BPFCTL_ADDRESS"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_buses_or_peers() {
+        assert_eq!("".parse(), Ok(Target::SystemBus));
+        assert_eq!("system".parse(), Ok(Target::SystemBus));
+        assert_eq!("session".parse(), Ok(Target::SessionBus));
+        let peer = |text: &str| match text.parse() {
+            Ok(Target::Peer(address)) => address.to_string(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(peer("unix:path=/run/x"), "unix:path=/run/x");
+        assert_eq!(peer("/run/x"), "unix:path=/run/x");
+        assert_eq!(peer("./x"), "unix:path=./x");
+        assert!("nonsense".parse::<Target>().is_err());
+    }
+
+    #[test]
+    fn each_way_to_miss_the_recorder_has_a_hint() {
+        let peer: Target = "/run/x".parse().unwrap();
+        for (kind, part) in [
+            (io::ErrorKind::NotFound, "no such socket"),
+            (io::ErrorKind::ConnectionRefused, "nobody listens"),
+            (io::ErrorKind::PermissionDenied, "permission denied"),
+            (io::ErrorKind::ConnectionReset, "it closed the connection"),
+        ] {
+            for target in [&peer, &Target::SystemBus, &Target::SessionBus] {
+                let error = unreachable(target, &io::Error::from(kind).into());
+                assert_eq!(error.kind, Kind::Unreachable);
+                assert!(error.message.contains(part), "{}", error.message);
+                assert!(!error.hints.is_empty());
+            }
+        }
+    }
+}

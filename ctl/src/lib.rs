@@ -1,0 +1,30 @@
+//! bpfctl: what people type to reach the recorder.
+//!
+//! The command line is [`args::Cli`], from which parsing, help, man page and completions come.
+//! Deliberately absent: the database, `/proc`, eBPF. All that is shown comes over D-Bus.
+
+pub mod args;
+pub mod error;
+
+mod command;
+mod connect;
+mod csv_form;
+mod events;
+mod export;
+mod fields;
+mod health;
+mod page;
+mod row;
+mod screen;
+mod show;
+mod spool;
+mod status;
+mod stream;
+mod table;
+mod text;
+mod top;
+mod tree;
+mod when;
+
+pub use command::run;
+pub use screen::Palette;
