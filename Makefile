@@ -1,0 +1,90 @@
+# BPF Recorder: build, run and test. Plain "make" lists what there is.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+
+TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
+DATA   := $(CURDIR)/data
+BUS    := unix:path=$(DATA)/bus
+
+# The recorder's unprivileged half runs as whoever called make, so that the data
+# stay theirs. Called by root itself, the daemon chooses a user.
+RUN_AS := $(if $(filter 0,$(shell id -u)),$(SUDO_USER),$(shell id -un))
+SUDO   := $(if $(filter 0,$(shell id -u)),,sudo)
+
+# Tests find the other programs through these.
+export BPF_RECORDERD := $(TARGET)/debug/bpf-recorderd
+export BPFCTL        := $(TARGET)/debug/bpfctl
+export BPF_WORKLOAD  := $(TARGET)/workload
+
+WORKLOAD_SOURCES := $(wildcard tests/workload/*.c tests/workload/*.h)
+WORKLOAD_FLAGS   := -std=c11 -O2 -Wall -Wextra -Wshadow -Werror -static -pthread
+
+# Whatever begins like a shell script is one, wherever it comes to lie.
+find_scripts = find . \( -name .git -o -path ./target -o -path ./data \) -prune -o \
+	-type f -size -100k -exec awk 'FNR == 1 { if (/^\#!.*[\/ ](ba|da)?sh( |$$)/) print FILENAME; nextfile }' {} +
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: ## Build and start the recorder here, in the foreground, with its data in ./data
+	@packaging/install-deps build
+	cargo build --release -p daemon -p ctl
+	@mkdir -p $(DATA)
+	@echo
+	@echo 'Starting the recorder; Ctrl-C ends it. To look, in another terminal$(if $(SUDO),, as root):'
+	@echo '  target/release/bpfctl --address $(BUS) events --follow'
+	@echo '  target/release/bpfctl --address $(BUS) tree'
+	@echo '  target/release/bpfctl --address $(BUS) --help'
+	@echo
+	$(SUDO) $(TARGET)/release/bpf-recorderd run --data-dir ./data --bus unix:path=./data/bus \
+		$(if $(RUN_AS),--user $(RUN_AS))
+
+.PHONY: build
+build: ## Build all programs for release
+	@packaging/install-deps build
+	cargo build --release --workspace
+
+.PHONY: test
+test: check test-unit test-kernels ## Run every check and test
+
+.PHONY: check
+check: ## Check formatting, lints and shell scripts
+	@packaging/install-deps test
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	$(find_scripts) | xargs shellcheck
+
+.PHONY: test-unit
+test-unit: workload ## Run the tests on this machine, capture too if it permits eBPF
+	@packaging/install-deps test
+	cargo build --workspace --bins
+	if cargo nextest --version >/dev/null 2>&1; then \
+		cargo nextest run --workspace && cargo test --workspace --doc; \
+	else \
+		cargo test --workspace; \
+	fi
+
+.PHONY: test-kernels
+test-kernels: ## Run the capture tests on every supported kernel, in qemu
+	@packaging/install-deps test
+	tests/kernels/test
+
+.PHONY: workload
+workload: $(BPF_WORKLOAD) # The program that the capture tests watch
+
+$(BPF_WORKLOAD): $(WORKLOAD_SOURCES)
+	@packaging/install-deps test
+	@mkdir -p $(@D)
+	$(CC) $(WORKLOAD_FLAGS) -o $@ $(filter %.c,$^)
+
+.PHONY: install-deps
+install-deps: ## Install what building and testing need and this machine lacks
+	packaging/install-deps test
+
+.PHONY: clean
+clean: ## Remove what was built and fetched, but no recorded data
+	cargo clean
