@@ -36,9 +36,10 @@ run: ## Build and start the recorder here, in the foreground, with its data in .
 	@mkdir -p $(DATA)
 	@echo
 	@echo 'Starting the recorder; Ctrl-C ends it. To look, in another terminal$(if $(SUDO),, as root):'
-	@echo '  target/release/bpfctl --address $(BUS) events --follow'
-	@echo '  target/release/bpfctl --address $(BUS) tree'
-	@echo '  target/release/bpfctl --address $(BUS) --help'
+	@echo '  export BPFCTL_ADDRESS=$(BUS)'
+	@echo '  $(TARGET)/release/bpfctl status'
+	@echo '  $(TARGET)/release/bpfctl events --follow'
+	@echo '  $(TARGET)/release/bpfctl --help'
 	@echo
 	$(SUDO) $(TARGET)/release/bpf-recorderd run --data-dir ./data --bus unix:path=./data/bus \
 		$(if $(RUN_AS),--user $(RUN_AS))

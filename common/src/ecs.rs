@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 use crate::escape;
 use crate::id::ProcessId;
 use crate::record::{
-    End, ObservedEnd, Parent, PathState, PathText, Record, Source, Strings, StringsState, split_strings,
+    End, ObservedEnd, Parent, PathState, PathText, Record, Source, Strings, StringsState,
+    split_strings,
 };
 use crate::time::rfc3339;
 
@@ -384,9 +385,15 @@ impl Notes {
             StringsState::Cut { head_bytes } => {
                 self.add(
                     field,
-                    &format!("cut: {head_bytes} bytes of head and the tail of {} bytes", strings.total_bytes),
+                    &format!(
+                        "cut: {head_bytes} bytes of head and the tail of {} bytes",
+                        strings.total_bytes
+                    ),
                 );
-                let (head, tail) = strings.bytes.split_at_checked(head_bytes as usize).unwrap_or((&strings.bytes, &[]));
+                let (head, tail) = strings
+                    .bytes
+                    .split_at_checked(head_bytes as usize)
+                    .unwrap_or((&strings.bytes, &[]));
                 let mut list = self.list(field, head);
                 list.extend(self.list(field, tail));
                 return Some(list);
@@ -510,7 +517,11 @@ fn extra<'a>(record: &'a Record, notes: &mut Notes) -> Extra<'a> {
         cgroup: context.map(|c| Cow::Borrowed(&*c.cgroup)),
         unit: context.and_then(|c| c.unit.as_deref()).map(Cow::Borrowed),
         slice: context.and_then(|c| c.slice.as_deref()).map(Cow::Borrowed),
-        resources: record.end.as_ref().and_then(|end| end.observed.as_ref()).map(|end| resources(record, end)),
+        resources: record
+            .end
+            .as_ref()
+            .and_then(|end| end.observed.as_ref())
+            .map(|end| resources(record, end)),
         parent_source: record.parent.as_ref().map(|parent| match parent.source {
             crate::record::ParentSource::Fork => "fork".into(),
             crate::record::ParentSource::Current => "current".into(),
@@ -534,14 +545,47 @@ fn resources(record: &Record, end: &ObservedEnd) -> Resources {
 
 /// Names of capabilities in the order of their numbers (`include/uapi/linux/capability.h`).
 const CAPABILITIES: [&str; 41] = [
-    "CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_DAC_READ_SEARCH", "CAP_FOWNER", "CAP_FSETID", "CAP_KILL",
-    "CAP_SETGID", "CAP_SETUID", "CAP_SETPCAP", "CAP_LINUX_IMMUTABLE", "CAP_NET_BIND_SERVICE",
-    "CAP_NET_BROADCAST", "CAP_NET_ADMIN", "CAP_NET_RAW", "CAP_IPC_LOCK", "CAP_IPC_OWNER",
-    "CAP_SYS_MODULE", "CAP_SYS_RAWIO", "CAP_SYS_CHROOT", "CAP_SYS_PTRACE", "CAP_SYS_PACCT",
-    "CAP_SYS_ADMIN", "CAP_SYS_BOOT", "CAP_SYS_NICE", "CAP_SYS_RESOURCE", "CAP_SYS_TIME",
-    "CAP_SYS_TTY_CONFIG", "CAP_MKNOD", "CAP_LEASE", "CAP_AUDIT_WRITE", "CAP_AUDIT_CONTROL",
-    "CAP_SETFCAP", "CAP_MAC_OVERRIDE", "CAP_MAC_ADMIN", "CAP_SYSLOG", "CAP_WAKE_ALARM",
-    "CAP_BLOCK_SUSPEND", "CAP_AUDIT_READ", "CAP_PERFMON", "CAP_BPF", "CAP_CHECKPOINT_RESTORE",
+    "CAP_CHOWN",
+    "CAP_DAC_OVERRIDE",
+    "CAP_DAC_READ_SEARCH",
+    "CAP_FOWNER",
+    "CAP_FSETID",
+    "CAP_KILL",
+    "CAP_SETGID",
+    "CAP_SETUID",
+    "CAP_SETPCAP",
+    "CAP_LINUX_IMMUTABLE",
+    "CAP_NET_BIND_SERVICE",
+    "CAP_NET_BROADCAST",
+    "CAP_NET_ADMIN",
+    "CAP_NET_RAW",
+    "CAP_IPC_LOCK",
+    "CAP_IPC_OWNER",
+    "CAP_SYS_MODULE",
+    "CAP_SYS_RAWIO",
+    "CAP_SYS_CHROOT",
+    "CAP_SYS_PTRACE",
+    "CAP_SYS_PACCT",
+    "CAP_SYS_ADMIN",
+    "CAP_SYS_BOOT",
+    "CAP_SYS_NICE",
+    "CAP_SYS_RESOURCE",
+    "CAP_SYS_TIME",
+    "CAP_SYS_TTY_CONFIG",
+    "CAP_MKNOD",
+    "CAP_LEASE",
+    "CAP_AUDIT_WRITE",
+    "CAP_AUDIT_CONTROL",
+    "CAP_SETFCAP",
+    "CAP_MAC_OVERRIDE",
+    "CAP_MAC_ADMIN",
+    "CAP_SYSLOG",
+    "CAP_WAKE_ALARM",
+    "CAP_BLOCK_SUSPEND",
+    "CAP_AUDIT_READ",
+    "CAP_PERFMON",
+    "CAP_BPF",
+    "CAP_CHECKPOINT_RESTORE",
 ];
 
 /// The set as names; bits without a name as `CAP_<number>`.

@@ -80,8 +80,7 @@ impl FromStr for ProcessId {
                 .map(BootId::from_bits)
                 .map_err(|_| ParseIdError::Process)?,
             pid: pid.parse().map_err(|_| ParseIdError::Process)?,
-            start_boottime_ns: u64::from_str_radix(start, 16)
-                .map_err(|_| ParseIdError::Process)?,
+            start_boottime_ns: u64::from_str_radix(start, 16).map_err(|_| ParseIdError::Process)?,
         })
     }
 }

@@ -57,7 +57,11 @@ pub fn duration(ns: u64) -> String {
 
 fn tenths(ns: u64, unit_ns: u64, unit: &str) -> String {
     let whole = ns / unit_ns;
-    if whole >= 10 { format!("{whole} {unit}") } else { format!("{whole}.{} {unit}", ns % unit_ns * 10 / unit_ns) }
+    if whole >= 10 {
+        format!("{whole} {unit}")
+    } else {
+        format!("{whole}.{} {unit}", ns % unit_ns * 10 / unit_ns)
+    }
 }
 
 #[cfg(test)]

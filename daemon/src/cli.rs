@@ -5,11 +5,11 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-#[cfg(feature = "capture")]
-use crate::settings::Settings;
 use crate::settings;
 #[cfg(feature = "capture")]
 use crate::settings::Keys;
+#[cfg(feature = "capture")]
+use crate::settings::Settings;
 
 /// Record every process of this machine
 ///

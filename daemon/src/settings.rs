@@ -152,7 +152,14 @@ impl Keys {
 
 fn default_redacted_words() -> Vec<String> {
     [
-        "PASSWORD", "PASSWD", "SECRET", "TOKEN", "CREDENTIAL", "APIKEY", "API_KEY", "ACCESS_KEY",
+        "PASSWORD",
+        "PASSWD",
+        "SECRET",
+        "TOKEN",
+        "CREDENTIAL",
+        "APIKEY",
+        "API_KEY",
+        "ACCESS_KEY",
         "PRIVATE_KEY",
     ]
     .map(str::to_owned)

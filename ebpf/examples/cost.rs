@@ -4,6 +4,7 @@
 //! `sysctl kernel.bpf_stats_enabled=1`.
 
 use std::error::Error;
+use std::fs::File;
 use std::process::Command;
 use std::time::Instant;
 
@@ -34,6 +35,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         ring.release(ring.position());
     })?;
     programs.detach();
+    if let Some(iterator) = programs.snapshot()? {
+        let stream_bytes = std::io::copy(&mut File::from(iterator), &mut std::io::sink())?;
+        println!("snapshot of {stream_bytes} bytes");
+    }
 
     println!("exec without: {plain:.0} ns, with: {traced:.0} ns");
     println!("{records} records, {} bytes on average", bytes / records.max(1) as usize);

@@ -20,7 +20,9 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("bpf-recorder-viewer: cannot open a window: {error}");
-            eprintln!("hint: it needs a Wayland or X11 session with OpenGL; without one use bpfctl");
+            eprintln!(
+                "hint: it needs a Wayland or X11 session with OpenGL; without one use bpfctl"
+            );
             ExitCode::FAILURE
         }
     }

@@ -1,14 +1,14 @@
 //! The D-Bus side: who may ask, what is answered, and the pipes that carry it.
 
 mod access;
+#[cfg(test)]
+mod introspection;
 mod manager;
 pub(crate) mod open;
 mod pipe;
 mod processes;
 #[cfg(feature = "capture")]
 mod subscription;
-#[cfg(test)]
-mod introspection;
 
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
@@ -168,12 +168,8 @@ pub(crate) async fn serve(
             return serve_peers(service, listener, access);
         }
     };
-    let connection = service
-        .interfaces(builder, &access)
-        .name(NAME)
-        .build()
-        .await
-        .with_context(|| {
+    let connection =
+        service.interfaces(builder, &access).name(NAME).build().await.with_context(|| {
             format!(
                 "serve {NAME} on the {}: is the bus running, may this user own the name, and does \
                  no other recorder run? (without a bus: --bus unix:path=PATH)",

@@ -21,8 +21,9 @@ pub(crate) fn run(file: &Path, bus: &Bus) -> anyhow::Result<()> {
         .build()
         .context("start the runtime")?;
     runtime.block_on(async {
-        let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
-            .context("listen for SIGTERM")?;
+        let mut terminate =
+            tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
+                .context("listen for SIGTERM")?;
         let service = Service::recorded(reader, file);
         let uid = nix::unistd::Uid::effective().as_raw();
         let _serving = serve(service, bus, listener, uid).await?;

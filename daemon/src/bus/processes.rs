@@ -74,9 +74,8 @@ impl Processes {
             };
             let control = sink.control()?;
             let mut broken = None;
-            let result = reader.page(&control, &selection, &mut |record| {
-                write(&mut sink, record, &mut broken)
-            });
+            let result = reader
+                .page(&control, &selection, &mut |record| write(&mut sink, record, &mut broken));
             drop(control);
             finish(sink, broken, result.map(|page| page.cursor))
         })?;
@@ -211,9 +210,7 @@ impl Processes {
         self.service.flush().await;
         let counts = self
             .service
-            .blocking(move |reader| {
-                reader.top(&Control::default(), wanted, &filter, limit, rarest)
-            })
+            .blocking(move |reader| reader.top(&Control::default(), wanted, &filter, limit, rarest))
             .await?;
         counts.ok_or_else(|| {
             Error::InvalidArgument(format!(
@@ -229,8 +226,10 @@ fn parse(text: &str) -> Result<Filter, Error> {
 }
 
 fn unknown_field(name: &str) -> Error {
-    let hint = Field::nearest(name)
-        .map_or_else(|| "see bpfctl fields".to_owned(), |near| format!("did you mean {}?", near.name()));
+    let hint = Field::nearest(name).map_or_else(
+        || "see bpfctl fields".to_owned(),
+        |near| format!("did you mean {}?", near.name()),
+    );
     Error::InvalidArgument(format!("there is no field {}: {hint}", escape::terminal(name)))
 }
 
@@ -343,7 +342,9 @@ impl Service {
                     last_row: Some(last_row),
                 };
                 reader.page(&Control::default(), &selection, &mut |record| {
-                    lines.push(super::subscription::line(&Line::Event(Box::new(Event::began(record)))));
+                    lines.push(super::subscription::line(&Line::Event(Box::new(Event::began(
+                        record,
+                    )))));
                     ControlFlow::Continue(())
                 })?;
                 lines.reverse();

@@ -78,7 +78,8 @@ fn found(runtime: &str, id: &str) -> Option<Container> {
 }
 
 fn is_container_id(text: &str) -> bool {
-    text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit() && !byte.is_ascii_uppercase())
+    text.len() == 64
+        && text.bytes().all(|byte| byte.is_ascii_hexdigit() && !byte.is_ascii_uppercase())
 }
 
 fn is_unit(component: &str) -> bool {

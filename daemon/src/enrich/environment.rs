@@ -15,9 +15,10 @@ pub(crate) struct Policy {
 impl Policy {
     pub(crate) fn new(settings: &Environment) -> Self {
         Self {
-            only: settings.only.as_ref().map(|names| {
-                names.iter().map(|name| name.as_bytes().to_vec()).collect()
-            }),
+            only: settings
+                .only
+                .as_ref()
+                .map(|names| names.iter().map(|name| name.as_bytes().to_vec()).collect()),
             words: settings.redacted_words.iter().map(|word| word.as_bytes().to_vec()).collect(),
         }
     }

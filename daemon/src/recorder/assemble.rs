@@ -11,11 +11,11 @@ use common::record::{
 };
 use ebpf::event::{Credentials, Exit, Faults, File, Image, Memory, Path, PathEnd, TaskId};
 
+use super::clock::Clock;
+use super::intern::Interner;
 use crate::enrich::cgroup;
 use crate::enrich::environment::Policy;
 use crate::enrich::users::Users;
-use super::clock::Clock;
-use super::intern::Interner;
 
 /// Names can change; a context is put together anew after this.
 const KEEP_CONTEXT: Duration = Duration::from_secs(60);
@@ -57,11 +57,7 @@ impl Assembler {
     }
 
     pub(crate) fn process_id(&self, task: TaskId) -> ProcessId {
-        ProcessId {
-            boot: self.boot,
-            pid: task.pid,
-            start_boottime_ns: task.start_boottime_ns,
-        }
+        ProcessId { boot: self.boot, pid: task.pid, start_boottime_ns: task.start_boottime_ns }
     }
 
     /// The record of an image that begins at `boottime_ns`. Row, ordinal and parent are the
@@ -225,12 +221,7 @@ impl Assembler {
 
     fn context(&mut self, image: &Image<'_>) -> Arc<Context> {
         self.scratch.clear();
-        join_leaf_first(
-            image.cgroup.components,
-            PathState::Complete,
-            b"/",
-            &mut self.scratch,
-        );
+        join_leaf_first(image.cgroup.components, PathState::Complete, b"/", &mut self.scratch);
         let key = ContextKey {
             credentials: image.credentials,
             namespaces: image.namespaces,

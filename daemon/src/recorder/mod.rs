@@ -125,8 +125,8 @@ pub(crate) fn run(from: &Inheritance, sources: Sources, socket: &OwnedFd) -> any
         None => None,
     };
     let served = runtime.block_on(async {
-        let _serving = bus::serve(service, &from.settings.bus, listener, from.user.uid.as_raw())
-            .await?;
+        let _serving =
+            bus::serve(service, &from.settings.bus, listener, from.user.uid.as_raw()).await?;
         link.send(&Request::Ready);
         tracing::info!("recording into {}", path.display());
         link.stopped().await;

@@ -77,7 +77,8 @@ impl Handle {
     pub(crate) async fn subscribe(&self) -> Option<(broadcast::Receiver<Happening>, Committed)> {
         let (sender, receiver) = oneshot::channel();
         self.order(Order::Subscribe(sender))?;
-        let (happenings, target) = tokio::time::timeout(Self::PATIENCE, receiver).await.ok()?.ok()?;
+        let (happenings, target) =
+            tokio::time::timeout(Self::PATIENCE, receiver).await.ok()?.ok()?;
         self.wait_for(target).await;
         Some((happenings, target))
     }
@@ -384,7 +385,8 @@ impl Pipeline {
         };
         self.shared.set_waiting(true);
         // Between the last read and the flag something may have come.
-        if self.ring.produced() != self.ring.position() && self.tracker.pending() < MOST_PENDING_ROWS
+        if self.ring.produced() != self.ring.position()
+            && self.tracker.pending() < MOST_PENDING_ROWS
         {
             self.shared.set_waiting(false);
             // A record that is being written just now is worth a short wait, not a spin.

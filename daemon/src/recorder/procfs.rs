@@ -119,17 +119,18 @@ impl<'a> Process<'a> {
             executable: self.file(exe_end),
             filename: &[],
             interpreter: None,
-            working_directory: Path {
-                components: &self.cwd,
-                end: known(self.raw.cwd.is_some()),
-            },
+            working_directory: Path { components: &self.cwd, end: known(self.raw.cwd.is_some()) },
             cgroup: Path { components: &self.cgroup, end: PathEnd::Root },
             args: memory(&self.raw.cmdline, false),
             argc: u32::try_from(memchr::memchr_iter(0, &self.raw.cmdline).count())
                 .unwrap_or(u32::MAX),
             env: memory(&self.raw.environ, self.raw.exe.is_none()),
             is_kernel_thread: self.is_kernel_thread,
-            faults: if self.raw.status.is_empty() { Faults::CREDENTIALS } else { Faults::default() },
+            faults: if self.raw.status.is_empty() {
+                Faults::CREDENTIALS
+            } else {
+                Faults::default()
+            },
         }
     }
 
@@ -222,7 +223,8 @@ fn unified_cgroup(text: &[u8]) -> &[u8] {
     let mut pids: &[u8] = b"/";
     for line in text.split(|byte| *byte == b'\n') {
         let mut parts = line.splitn(3, |byte| *byte == b':');
-        if let (Some(number), Some(names), Some(path)) = (parts.next(), parts.next(), parts.next()) {
+        if let (Some(number), Some(names), Some(path)) = (parts.next(), parts.next(), parts.next())
+        {
             if number == b"0" {
                 unified = path;
             } else if names.split(|byte| *byte == b',').any(|name| name == b"pids") {

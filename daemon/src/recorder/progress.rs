@@ -19,8 +19,7 @@ impl Progress {
     /// Form for the database: little-endian numbers.
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
         let Kinds { fork, exec, exit } = self.decoded;
-        let counts =
-            [fork, exec, exit, self.duplicate_exits, self.undecodable, self.not_run];
+        let counts = [fork, exec, exit, self.duplicate_exits, self.undecodable, self.not_run];
         let mut bytes: Vec<u8> = counts.iter().flat_map(|number| number.to_le_bytes()).collect();
         bytes.extend(self.sequences.to_bytes());
         bytes

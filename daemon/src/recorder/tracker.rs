@@ -57,15 +57,16 @@ impl Tracker {
 
     /// Rows that wait for the database.
     pub(crate) fn pending(&self) -> usize {
-        self.batch.records.len() + self.batch.replaced.len() + self.batch.ends.len() + self.batch.gaps.len()
+        self.batch.records.len()
+            + self.batch.replaced.len()
+            + self.batch.ends.len()
+            + self.batch.gaps.len()
     }
 
     /// Everything so far, as a batch; a fork without exec gets its row now.
     pub(crate) fn take_batch(&mut self) -> Batch {
         for task in std::mem::take(&mut self.fresh_forks) {
-            if self.table.get(task).is_some_and(|entry| entry.rows.is_empty()) {
-                self.materialise(task);
-            }
+            self.materialise(task);
         }
         self.clock.refresh();
         std::mem::take(&mut self.batch)
@@ -140,7 +141,7 @@ impl Tracker {
             *image = Arc::new(record);
             let parent_row = entry.parent.as_ref().and_then(|link| link.row);
             let pending = Pending { record: image.clone(), first: None, parent_row };
-            push_row(&mut self.batch, pending);
+            replace_row(&mut self.batch, pending);
         }
     }
 
@@ -168,6 +169,9 @@ impl Tracker {
     fn fork(&mut self, fork: &Fork) {
         // Whoever forks with an inherited image gets a row of its own to be the parent.
         self.materialise(fork.parent);
+        if let Some(entry) = self.table.get_mut(fork.parent) {
+            entry.has_forked = true;
+        }
         let parent = self.link(fork.parent, ParentSource::Fork);
         let image = self.table.get(fork.parent).and_then(|entry| entry.image.clone());
         self.table.insert(
@@ -201,8 +205,7 @@ impl Tracker {
             return false;
         }
         // The image began at an unknown time since the start of the process.
-        let mut record =
-            self.assembler.image(image, source, task.start_boottime_ns, self.clock);
+        let mut record = self.assembler.image(image, source, task.start_boottime_ns, self.clock);
         record.boottime_ns = record.process.start_boottime_ns;
         if let Some(entry) = self.table.get_mut(task) {
             let was_confirmed = std::mem::replace(&mut entry.is_confirmed, true);
@@ -233,7 +236,7 @@ impl Tracker {
             record.parent = Some(link.parent.clone());
             *image = Arc::new(record);
             entry.parent = Some(link.clone());
-            push_row(
+            replace_row(
                 &mut self.batch,
                 Pending { record: image.clone(), first: None, parent_row: link.row },
             );
@@ -278,21 +281,23 @@ impl Tracker {
         }
         record.ordinal = entry.ordinal;
         record.parent = entry.parent.as_ref().map(|link| link.parent.clone());
-        let row = match entry.row_to_replace(&record, self.snapshot_boottime_ns) {
-            Some(row) => row,
-            None => {
-                self.next_row += 1;
-                entry.rows.push(next_row);
-                next_row
-            }
-        };
-        record.row = row;
+        let replaced = entry.row_to_replace(&record, self.snapshot_boottime_ns);
+        record.row = replaced.unwrap_or(next_row);
+        if replaced.is_none() {
+            self.next_row += 1;
+            entry.rows.push(next_row);
+        }
+        let row = record.row;
         entry.has_forked = false;
         let record = Arc::new(record);
         entry.image = Some(record.clone());
         let first = entry.rows.first().copied().filter(|first| *first != row);
         let parent_row = entry.parent.as_ref().and_then(|link| link.row);
-        push_row(&mut self.batch, Pending { record: record.clone(), first, parent_row });
+        let pending = Pending { record: record.clone(), first, parent_row };
+        match replaced {
+            Some(_) => replace_row(&mut self.batch, pending),
+            None => self.batch.records.push(pending),
+        }
         self.live.publish(|| Happening::Began(record));
     }
 
@@ -345,7 +350,6 @@ impl Tracker {
     fn materialise(&mut self, task: TaskId) {
         let Some(entry) = self.table.get_mut(task) else { return };
         if !entry.rows.is_empty() {
-            entry.has_forked = true;
             return;
         }
         let process = entry.process;
@@ -378,7 +382,7 @@ impl Tracker {
         let record = Arc::new(record);
         entry.image = Some(record.clone());
         let parent_row = entry.parent.as_ref().and_then(|link| link.row);
-        push_row(&mut self.batch, Pending { record: record.clone(), first: None, parent_row });
+        self.batch.records.push(Pending { record: record.clone(), first: None, parent_row });
         self.live.publish(|| Happening::Began(record));
     }
 
@@ -426,14 +430,11 @@ fn is_same_image(known: &Record, seen: &Record) -> bool {
     is_same_file && known.args.bytes == seen.args.bytes
 }
 
-fn push_row(batch: &mut Batch, pending: Pending) {
-    let row = pending.record.row;
-    if let Some(earlier) = pending_row(batch, row) {
-        *earlier = pending;
-    } else if batch.records.last().is_none_or(|last| last.record.row + 1 == row) {
-        batch.records.push(pending);
-    } else {
-        batch.replaced.push(pending);
+/// A row that exists already, in this batch or in the database, gets new content.
+fn replace_row(batch: &mut Batch, pending: Pending) {
+    match pending_row(batch, pending.record.row) {
+        Some(earlier) => *earlier = pending,
+        None => batch.replaced.push(pending),
     }
 }
 

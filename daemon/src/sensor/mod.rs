@@ -98,13 +98,9 @@ enum Outcome {
 impl Supervisor {
     fn run(mut self) -> anyhow::Result<()> {
         loop {
-            let (ours, theirs) = socketpair(
-                AddressFamily::Unix,
-                SockType::SeqPacket,
-                None,
-                SockFlag::SOCK_CLOEXEC,
-            )
-            .context("make a socket pair")?;
+            let (ours, theirs) =
+                socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)
+                    .context("make a socket pair")?;
             let Some(pid) = fork_here().context("fork the recorder")? else {
                 drop(ours);
                 let code = self.become_recorder(&theirs);

@@ -5,10 +5,10 @@ use std::path::Path;
 use anyhow::Context as _;
 use caps::{CapSet, Capability, CapsHashSet};
 use landlock::{
-    ABI, AccessFs, PathBeneath, PathFd, Ruleset, RulesetAttr as _,
-    RulesetCreatedAttr as _,
+    ABI, AccessFs, PathBeneath, PathFd, Ruleset, RulesetAttr as _, RulesetCreatedAttr as _,
 };
 use nix::sys::prctl;
+use nix::sys::stat::{Mode, umask};
 use nix::unistd::{Uid, setgroups, setresgid, setresuid};
 
 use super::user::RecorderUser;
@@ -49,6 +49,8 @@ pub(crate) fn become_recorder(user: &RecorderUser, data_dir: &Path) -> anyhow::R
     for set in [CapSet::Ambient, CapSet::Inheritable, CapSet::Effective, CapSet::Permitted] {
         caps::clear(None, set).with_context(|| format!("clear the {set:?} capabilities"))?;
     }
+    // Command lines and environments are nobody else's business.
+    umask(Mode::from_bits_truncate(0o077));
     prctl::set_no_new_privs().context("forbid new privileges")?;
     prctl::set_dumpable(false).context("forbid core dumps and tracing")?;
     confine_writing(data_dir)

@@ -3,7 +3,9 @@
 
 use std::fs::{File, Permissions};
 use std::io::{Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{
+    DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
+};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
@@ -75,7 +77,8 @@ fn hand_over(dir: &Path, user: &RecorderUser) -> anyhow::Result<()> {
     for path in ours {
         // A database of an earlier run as another user stays usable.
         if std::fs::symlink_metadata(&path).is_ok_and(|meta| meta.uid() != user.uid.as_raw()) {
-            give(&path, user).with_context(|| format!("give {} to {}", path.display(), user.name))?;
+            give(&path, user)
+                .with_context(|| format!("give {} to {}", path.display(), user.name))?;
         }
     }
     Ok(())
@@ -96,9 +99,8 @@ fn lock(dir: &Path, user: &RecorderUser, hint: &str) -> anyhow::Result<Flock<Fil
     match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
         Ok(mut lock) => {
             lock.set_len(0)?;
-            write!(lock, "{}", std::process::id()).with_context(|| {
-                format!("write {} (is the disk full? {hint})", path.display())
-            })?;
+            write!(lock, "{}", std::process::id())
+                .with_context(|| format!("write {} (is the disk full? {hint})", path.display()))?;
             Ok(lock)
         }
         Err((mut file, _)) => {

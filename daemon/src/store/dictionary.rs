@@ -70,9 +70,7 @@ mod writing {
         pub(in crate::store) fn new(table: &str, is_compressed: bool) -> Self {
             Self {
                 select: format!("SELECT id, raw_bytes, value FROM {table} WHERE hash = ?1"),
-                insert: format!(
-                    "INSERT INTO {table} (hash, raw_bytes, value) VALUES (?1, ?2, ?3)"
-                ),
+                insert: format!("INSERT INTO {table} (hash, raw_bytes, value) VALUES (?1, ?2, ?3)"),
                 cache: Cache::with(
                     MOST_CACHED,
                     MOST_CACHED as u64,

@@ -10,6 +10,8 @@ mod read;
 mod schema;
 mod select;
 mod sql;
+#[cfg(all(test, feature = "capture"))]
+mod tests;
 #[cfg(feature = "capture")]
 mod thread;
 mod tree;
@@ -18,9 +20,9 @@ mod write;
 
 pub(crate) use error::StoreError;
 pub(crate) use read::{Control, Reader, Selection, Stopped, Totals};
-pub(crate) use tree::Reach;
 #[cfg(feature = "capture")]
 pub(crate) use thread::{Committed, WriterThread};
+pub(crate) use tree::Reach;
 #[cfg(feature = "capture")]
 pub(crate) use write::{Batch, EndOfRows, GapRow, Pending, RingPosition, StoredRunning, Writer};
 

@@ -162,11 +162,7 @@ impl Reader {
     }
 
     /// Every record of a process, in the order of its images.
-    pub(crate) fn process(
-        &self,
-        control: &Control,
-        id: ProcessId,
-    ) -> Result<Vec<Record>, Stopped> {
+    pub(crate) fn process(&self, control: &Control, id: ProcessId) -> Result<Vec<Record>, Stopped> {
         self.run(control, |connection| images(connection, id))
     }
 
@@ -342,8 +338,7 @@ fn page(
 ) -> rusqlite::Result<Page> {
     let condition = sql::condition(connection, selection.filter)?;
     let (beyond, order) = if selection.is_newest_first { ("<", "DESC") } else { (">", "ASC") };
-    let mut query =
-        format!("SELECT {COLUMNS} FROM process p WHERE {}", condition.sql);
+    let mut query = format!("SELECT {COLUMNS} FROM process p WHERE {}", condition.sql);
     let mut params = condition.params;
     if let Some(cursor) = selection.cursor {
         query.push_str(&format!(" AND p.id {beyond} ?"));

@@ -387,8 +387,8 @@ fn decode<T: Copy>(all: &[T], code: i64) -> T {
 #[cfg(feature = "capture")]
 pub(super) fn running(connection: &Connection) -> rusqlite::Result<Vec<(Record, Option<i64>)>> {
     let mut resolver = Resolver::new(connection);
-    let mut statement =
-        connection.prepare(&format!("SELECT {COLUMNS} FROM process p WHERE p.state = 0 ORDER BY p.id"))?;
+    let mut statement = connection
+        .prepare(&format!("SELECT {COLUMNS} FROM process p WHERE p.state = 0 ORDER BY p.id"))?;
     let mut rows = statement.query([])?;
     let mut records = Vec::new();
     while let Some(row) = rows.next()? {

@@ -143,15 +143,20 @@ fn home(field: Field) -> Home {
 /// What rows have to share to have the same value of the field; `None` for lists.
 pub(super) fn group_key(field: Field) -> Option<String> {
     let exe = |sql: &str| format!("(SELECT {sql} FROM executable e WHERE e.id = p.executable)");
-    let context = |sql: &str| format!("(SELECT {sql} FROM context c WHERE c.id = p.context)");
+    let context = |sql: &str| {
+        format!("(SELECT {sql} FROM context c WHERE c.id = p.context AND NOT c.is_unknown)")
+    };
     let parent = |sql: &str| format!("(SELECT {sql} FROM process q WHERE q.id = p.parent)");
     Some(match home(field) {
         Home::Number(sql) => sql,
         Home::Text(column) => format!("p.{column}"),
-        Home::Exe(_) => exe("e.path"),
-        Home::Name => "process_name((SELECT t.value FROM executable e JOIN text t ON t.id = e.path \
-                       WHERE e.id = p.executable), (SELECT value FROM text WHERE id = p.comm))"
-            .to_owned(),
+        Home::Exe(_) => exe("iif(e.path_state = 5, NULL, e.path)"),
+        Home::Name => {
+            "process_name((SELECT t.value FROM executable e JOIN text t ON t.id = e.path \
+                       WHERE e.id = p.executable AND e.path_state != 5), \
+                       (SELECT value FROM text WHERE id = p.comm))"
+                .to_owned()
+        }
         Home::Args(Form::CommandLine) => "p.args".to_owned(),
         Home::Args(_) | Home::Env | Home::ContextBits(_) => return None,
         Home::ExeNumber(sql) => exe(&format!("iif(e.mode = 0, NULL, {sql})")),
@@ -161,9 +166,7 @@ pub(super) fn group_key(field: Field) -> Option<String> {
             "process_name((SELECT t.value FROM executable e JOIN text t ON t.id = e.path \
              WHERE e.id = q.executable), NULL)",
         ),
-        Home::ParentExe(_) => {
-            parent("(SELECT e.path FROM executable e WHERE e.id = q.executable)")
-        }
+        Home::ParentExe(_) => parent("(SELECT e.path FROM executable e WHERE e.id = q.executable)"),
         Home::ParentArgs => parent("q.args"),
         Home::Process => "ifnull(p.first, p.id)".to_owned(),
         Home::ParentProcess => format!(
@@ -226,7 +229,9 @@ impl Compiler {
             }
             Home::ExeNumber(sql) => {
                 let test = self.number(sql, test);
-                format!("p.executable IN (SELECT e.id FROM executable e WHERE e.mode != 0 AND {test})")
+                format!(
+                    "p.executable IN (SELECT e.id FROM executable e WHERE e.mode != 0 AND {test})"
+                )
             }
             Home::ContextNumber(sql) => {
                 let test = self.number(sql, test);
@@ -269,9 +274,9 @@ impl Compiler {
                  p.parent_start)",
                 "p.parent_source IS NOT NULL",
             ),
-            Home::State => codes("p.state", &State::ALL, |state| {
-                test.matches_text(state.name().as_bytes())
-            }),
+            Home::State => {
+                codes("p.state", &State::ALL, |state| test.matches_text(state.name().as_bytes()))
+            }
             Home::Source => codes("p.source", &Source::ALL, |source| {
                 test.matches_text(source.name().as_bytes())
             }),

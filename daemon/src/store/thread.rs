@@ -49,13 +49,7 @@ impl WriterThread {
         let thread = std::thread::Builder::new()
             .name("store".to_owned())
             .spawn(move || worker.run(&receiver))?;
-        Ok(Self {
-            batches: Some(batches),
-            committed,
-            trouble,
-            is_abandoned,
-            thread: Some(thread),
-        })
+        Ok(Self { batches: Some(batches), committed, trouble, is_abandoned, thread: Some(thread) })
     }
 
     /// Hands a batch over, or gives it back while the queue is full.

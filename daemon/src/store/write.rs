@@ -90,15 +90,50 @@ pub(crate) struct Writer {
 const MOST_TUPLES: usize = 4096;
 
 const EXECUTABLE_COLUMNS: [&str; 14] = [
-    "path", "path_state", "device_major", "device_minor", "inode", "size_bytes", "mtime_ns",
-    "ctime_ns", "mode", "uid", "gid", "is_memfd", "is_deleted", "is_upper",
+    "path",
+    "path_state",
+    "device_major",
+    "device_minor",
+    "inode",
+    "size_bytes",
+    "mtime_ns",
+    "ctime_ns",
+    "mode",
+    "uid",
+    "gid",
+    "is_memfd",
+    "is_deleted",
+    "is_upper",
 ];
 
 const CONTEXT_COLUMNS: [&str; 27] = [
-    "uid", "gid", "euid", "egid", "suid", "sgid", "user_name", "effective_name", "group_name",
-    "login_uid", "login_name", "audit_session", "cap_effective", "cap_permitted", "mount_ns",
-    "pid_ns", "network_ns", "user_ns", "uts_ns", "ipc_ns", "cgroup_ns", "cgroup", "container",
-    "runtime", "unit", "slice", "is_unknown",
+    "uid",
+    "gid",
+    "euid",
+    "egid",
+    "suid",
+    "sgid",
+    "user_name",
+    "effective_name",
+    "group_name",
+    "login_uid",
+    "login_name",
+    "audit_session",
+    "cap_effective",
+    "cap_permitted",
+    "mount_ns",
+    "pid_ns",
+    "network_ns",
+    "user_ns",
+    "uts_ns",
+    "ipc_ns",
+    "cgroup_ns",
+    "cgroup",
+    "container",
+    "runtime",
+    "unit",
+    "slice",
+    "is_unknown",
 ];
 
 impl Writer {
@@ -139,7 +174,13 @@ impl Writer {
                 tracing::error!("database {} is damaged: {detail}", path.display());
                 set_aside(path)?;
                 let mut writer = Self::open(path)?;
-                let gap = GapRow { time_ns: now_ns, cpu: 0, kind: "any", count: 0, cause: "database-damaged" };
+                let gap = GapRow {
+                    time_ns: now_ns,
+                    cpu: 0,
+                    kind: "any",
+                    count: 0,
+                    cause: "database-damaged",
+                };
                 writer.write(&Batch { gaps: vec![gap], ..Batch::default() })?;
                 Ok(writer)
             }
@@ -200,7 +241,8 @@ impl Writer {
         let comm = self.optional_text((!record.comm.is_empty()).then_some(&record.comm))?;
         let script = self.optional_text(record.script.as_deref())?;
         let cwd = &record.working_directory;
-        let cwd_text = self.optional_text((cwd.state != PathState::Absent).then_some(&cwd.bytes))?;
+        let cwd_text =
+            self.optional_text((cwd.state != PathState::Absent).then_some(&cwd.bytes))?;
         let executable = self.executable(&record.executable)?;
         let context = self.context(&record.context)?;
         let args = self.args(&record.args)?;
@@ -223,7 +265,7 @@ impl Writer {
             record.ordinal,
             source_code(record.source),
             record.time_ns,
-            int(record.boottime_ns.saturating_sub(record.process.start_boottime_ns)),
+            figure(record.boottime_ns.saturating_sub(record.process.start_boottime_ns)),
             (record.namespace_pid != record.process.pid).then_some(record.namespace_pid),
             record.process_group,
             record.session,
@@ -319,7 +361,7 @@ impl Writer {
             &e.device_major,
             &e.device_minor,
             &int(e.inode),
-            &int(e.size_bytes),
+            &figure(e.size_bytes),
             &e.mtime_ns,
             &e.ctime_ns,
             &e.mode,
@@ -329,7 +371,8 @@ impl Writer {
             &e.is_deleted,
             &e.is_upper_layer,
         ];
-        let hash = content_hash(format!("{path} {} {} {}", e.inode, e.ctime_ns, e.size_bytes).as_bytes());
+        let hash =
+            content_hash(format!("{path} {} {} {}", e.inode, e.ctime_ns, e.size_bytes).as_bytes());
         let id = tuple_id(&self.connection, &self.executable_sql, hash, &columns)?;
         keep(&mut self.executables, executable, id);
         Ok(id)
@@ -369,7 +412,8 @@ impl Writer {
             &c.slice,
             &c.is_unknown,
         ];
-        let key = format!("{} {} {} {} {}", c.uid, c.euid, c.cap_effective, c.namespaces.mount, c.cgroup);
+        let key =
+            format!("{} {} {} {} {}", c.uid, c.euid, c.cap_effective, c.namespaces.mount, c.cgroup);
         let hash = content_hash(key.as_bytes());
         let id = tuple_id(&self.connection, &self.context_sql, hash, &columns)?;
         keep(&mut self.contexts, context, id);
@@ -382,11 +426,9 @@ impl Writer {
         }
         let bits = boot.bits().cast_signed();
         self.connection.execute("INSERT OR IGNORE INTO boot (boot_id) VALUES (?1)", [bits])?;
-        let id = self.connection.query_row(
-            "SELECT id FROM boot WHERE boot_id = ?1",
-            [bits],
-            |row| row.get(0),
-        )?;
+        let id =
+            self.connection
+                .query_row("SELECT id FROM boot WHERE boot_id = ?1", [bits], |row| row.get(0))?;
         self.boots.insert(boot, id);
         Ok(id)
     }
@@ -520,24 +562,29 @@ impl EndColumns {
             return base;
         };
         Self {
-            run_ns: Some(int(observed.boottime_ns.saturating_sub(start_boottime_ns))),
+            run_ns: Some(figure(observed.boottime_ns.saturating_sub(start_boottime_ns))),
             exit_code: observed.exit_code,
             signal: observed.signal,
             core_dump: observed.has_core_dump.then_some(true),
-            user_cpu_ns: Some(int(observed.user_cpu_ns)),
-            system_cpu_ns: Some(int(observed.system_cpu_ns)),
-            cpu_ns: Some(int(observed.cpu_ns)),
-            max_rss_bytes: Some(int(observed.max_rss_bytes)),
-            read_bytes: observed.io.map(|io| int(io.read_bytes)),
-            write_bytes: observed.io.map(|io| int(io.write_bytes)),
+            user_cpu_ns: Some(figure(observed.user_cpu_ns)),
+            system_cpu_ns: Some(figure(observed.system_cpu_ns)),
+            cpu_ns: Some(figure(observed.cpu_ns)),
+            max_rss_bytes: Some(figure(observed.max_rss_bytes)),
+            read_bytes: observed.io.map(|io| figure(io.read_bytes)),
+            write_bytes: observed.io.map(|io| figure(io.write_bytes)),
             ..base
         }
     }
 }
 
-/// SQLite has signed numbers only; figures beyond 2^63 keep their bits.
+/// SQLite has signed numbers only; identities beyond 2^63 keep their bits.
 fn int(value: u64) -> i64 {
     value.cast_signed()
+}
+
+/// Sizes and durations are compared, so they saturate instead.
+fn figure(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
 }
 
 fn total_column(strings: &Strings) -> Option<i64> {
