@@ -33,7 +33,7 @@ help: ## List the targets
 run: ## Build and start the recorder here, in the foreground, with its data in ./data
 	@packaging/install-deps build
 	cargo build --release -p daemon -p ctl
-	@mkdir -p $(DATA)
+	@mkdir -p -m 700 $(DATA)
 	@echo
 	@echo 'Starting the recorder; Ctrl-C ends it. To look, in another terminal$(if $(SUDO),, as root):'
 	@echo '  export BPFCTL_ADDRESS=$(BUS)'
@@ -41,7 +41,7 @@ run: ## Build and start the recorder here, in the foreground, with its data in .
 	@echo '  $(TARGET)/release/bpfctl events --follow'
 	@echo '  $(TARGET)/release/bpfctl --help'
 	@echo
-	$(SUDO) $(TARGET)/release/bpf-recorderd run --data-dir ./data --bus unix:path=./data/bus \
+	$(SUDO) $(TARGET)/release/bpf-recorderd run --data-dir $(DATA) --bus $(BUS) \
 		$(if $(RUN_AS),--user $(RUN_AS))
 
 .PHONY: build

@@ -7,6 +7,7 @@ pub mod cli;
 pub mod settings;
 
 mod bus;
+#[cfg(feature = "capture")]
 mod enrich;
 mod log;
 #[cfg(feature = "capture")]

@@ -1,11 +1,10 @@
 //! `org.bpfrecorder.Recorder1.Manager`: version, state, figures, gaps.
 
-use std::sync::atomic::Ordering;
-
 use common::bus::Error;
 use common::ecs::Line;
 use common::health::{Health, Store};
 use common::time::rfc3339;
+use nix::sys::utsname::{UtsName, uname};
 use zbus::message::Header;
 use zbus::{Connection, OwnedFd, interface};
 
@@ -85,6 +84,19 @@ impl Manager {
     }
 }
 
+#[cfg(feature = "capture")]
+impl super::Live {
+    /// Adds what is known on this side.
+    fn count(&self, figures: common::health::Capture) -> common::health::Capture {
+        let taken = super::MOST_SUBSCRIPTIONS - self.subscriptions.available_permits();
+        common::health::Capture {
+            subscriber_missed: self.missed.load(std::sync::atomic::Ordering::Relaxed),
+            subscribers: u32::try_from(taken).unwrap_or(u32::MAX),
+            ..figures
+        }
+    }
+}
+
 impl Service {
     fn state(&self) -> &'static str {
         #[cfg(feature = "capture")]
@@ -97,11 +109,7 @@ impl Service {
     async fn health(&self) -> Result<Health, Error> {
         #[cfg(feature = "capture")]
         let capture = match &self.inner.live {
-            Some(live) => live.figures().await.map(|figures| common::health::Capture {
-                subscriber_missed: self.inner.missed.load(Ordering::Relaxed),
-                subscribers: self.inner.subscribers.load(Ordering::Relaxed),
-                ..figures
-            }),
+            Some(live) => live.pipeline.figures().await.map(|figures| live.count(figures)),
             None => None,
         };
         #[cfg(not(feature = "capture"))]
@@ -113,7 +121,7 @@ impl Service {
             .map_err(failed)?
             .map_err(failed)?;
         let store = self.store(&totals);
-        let system = nix::sys::utsname::uname().ok();
+        let system = uname().ok();
         let name = |part: Option<&std::ffi::OsStr>| {
             part.map(|part| part.to_string_lossy().into_owned()).unwrap_or_default()
         };
@@ -122,8 +130,8 @@ impl Service {
         let mut health = Health {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             state: self.state().to_owned(),
-            host: name(system.as_ref().map(|system| system.nodename())),
-            kernel: name(system.as_ref().map(|system| system.release())),
+            host: name(system.as_ref().map(UtsName::nodename)),
+            kernel: name(system.as_ref().map(UtsName::release)),
             boot_id: boot_id.trim().to_owned(),
             since: rfc3339(self.inner.since_ns),
             store,
@@ -156,7 +164,7 @@ impl Service {
         let mut warnings = Vec::new();
         #[cfg(feature = "capture")]
         if let Some(live) = &self.inner.live {
-            if let Some(trouble) = live.trouble() {
+            if let Some(trouble) = live.pipeline.trouble() {
                 warnings.push(format!("nothing can be written: {trouble}"));
             }
             if health.capture.is_none() {

@@ -13,7 +13,8 @@ mod subscription;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64};
+#[cfg(feature = "capture")]
+use std::sync::atomic::AtomicU64;
 
 use anyhow::Context as _;
 use common::bus::{Error, NAME, PATH};
@@ -32,6 +33,7 @@ use crate::store::{Reader, Stopped};
 /// Queries at one time; further ones are refused with `Busy`.
 pub(crate) const MOST_QUERIES: usize = 16;
 /// Subscriptions at one time.
+#[cfg(feature = "capture")]
 const MOST_SUBSCRIPTIONS: usize = 64;
 /// Clients at one time on a socket of our own.
 const MOST_CONNECTIONS: usize = 128;
@@ -46,17 +48,29 @@ struct Inner {
     reader: Reader,
     database: PathBuf,
     since_ns: i64,
-    #[cfg(feature = "capture")]
-    live: Option<Handle>,
     queries: Arc<Semaphore>,
+    #[cfg(feature = "capture")]
+    live: Option<Live>,
+}
+
+/// What only a recorder has that records.
+#[cfg(feature = "capture")]
+struct Live {
+    pipeline: Handle,
+    /// Places for subscriptions.
     subscriptions: Arc<Semaphore>,
+    /// Events that slow subscribers were not sent.
     missed: AtomicU64,
-    subscribers: AtomicU32,
 }
 
 impl Service {
     #[cfg(feature = "capture")]
     pub(crate) fn recording(reader: Reader, live: Handle, database: &Path) -> Self {
+        let live = Live {
+            pipeline: live,
+            subscriptions: Arc::new(Semaphore::new(MOST_SUBSCRIPTIONS)),
+            missed: AtomicU64::new(0),
+        };
         Self::new(reader, database, Some(live))
     }
 
@@ -72,19 +86,16 @@ impl Service {
     fn new(
         reader: Reader,
         database: &Path,
-        #[cfg(feature = "capture")] live: Option<Handle>,
+        #[cfg(feature = "capture")] live: Option<Live>,
     ) -> Self {
         Self {
             inner: Arc::new(Inner {
                 reader,
                 database: database.to_owned(),
                 since_ns: now_ns(),
+                queries: Arc::new(Semaphore::new(MOST_QUERIES)),
                 #[cfg(feature = "capture")]
                 live,
-                queries: Arc::new(Semaphore::new(MOST_QUERIES)),
-                subscriptions: Arc::new(Semaphore::new(MOST_SUBSCRIPTIONS)),
-                missed: AtomicU64::new(0),
-                subscribers: AtomicU32::new(0),
             }),
         }
     }
@@ -93,7 +104,7 @@ impl Service {
     async fn flush(&self) {
         #[cfg(feature = "capture")]
         if let Some(live) = &self.inner.live {
-            live.flush().await;
+            live.pipeline.flush().await;
         }
     }
 

@@ -2,7 +2,6 @@
 
 use std::io;
 use std::ops::ControlFlow;
-use std::sync::atomic::Ordering;
 
 use common::bus::{Candidate, Count, Error};
 use common::ecs::{Event, Line};
@@ -303,25 +302,26 @@ impl Service {
     #[cfg(feature = "capture")]
     async fn subscribe(&self, filter: Filter, backlog: u32) -> Result<OwnedFd, Error> {
         let Some(live) = &self.inner.live else { return Err(super::read_only()) };
-        let place = self.inner.subscriptions.clone().try_acquire_owned().map_err(|_| {
+        let place = live.subscriptions.clone().try_acquire_owned().map_err(|_| {
             Error::Busy("too many subscriptions: close one and try again".to_owned())
         })?;
         let (happenings, committed) = live
+            .pipeline
             .subscribe()
             .await
             .ok_or_else(|| Error::Failed("the recording does not answer".to_owned()))?;
         let (reading, writing) = pipe::new().map_err(failed)?;
         let service = self.clone();
-        self.inner.subscribers.fetch_add(1, Ordering::Relaxed);
         tokio::spawn(async move {
             let stored = if backlog == 0 {
                 Vec::new()
             } else {
                 service.backlog(&filter, backlog, committed.row).await
             };
-            super::subscription::run(writing, &filter, stored, happenings, &service.inner.missed)
-                .await;
-            service.inner.subscribers.fetch_sub(1, Ordering::Relaxed);
+            if let Some(live) = &service.inner.live {
+                let missed = &live.missed;
+                super::subscription::run(writing, &filter, stored, happenings, missed).await;
+            }
             drop(place);
         });
         Ok(reading.into())

@@ -126,7 +126,7 @@ pub(crate) struct Pipeline {
     wake: Arc<EventFd>,
     epoll: Epoll,
     /// A batch that the store has not taken yet.
-    waiting: Option<Batch>,
+    waiting: Option<Box<Batch>>,
     /// Since when the current batch has something.
     batch_since: Option<Instant>,
     /// Position up to which the store was given everything.
@@ -321,7 +321,7 @@ impl Pipeline {
         if !is_due || !has_any {
             return;
         }
-        let mut batch = self.tracker.take_batch();
+        let mut batch = Box::new(self.tracker.take_batch());
         batch.ring = Some(RingPosition {
             cookie: self.shared.cookie(),
             position: self.ring.position(),

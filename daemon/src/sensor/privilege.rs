@@ -5,7 +5,8 @@ use std::path::Path;
 use anyhow::Context as _;
 use caps::{CapSet, Capability, CapsHashSet};
 use landlock::{
-    ABI, AccessFs, PathBeneath, PathFd, Ruleset, RulesetAttr as _, RulesetCreatedAttr as _,
+    ABI, AccessFs, PathBeneath, PathFd, Ruleset, RulesetAttr as _, RulesetCreated,
+    RulesetCreatedAttr as _,
 };
 use nix::sys::prctl;
 use nix::sys::stat::{Mode, umask};
@@ -71,7 +72,7 @@ fn confine_writing(data_dir: &Path) -> anyhow::Result<()> {
         .handle_access(writing)
         .and_then(Ruleset::create)
         .and_then(|ruleset| ruleset.add_rule(PathBeneath::new(data, writing)))
-        .and_then(|ruleset| ruleset.restrict_self())
+        .and_then(RulesetCreated::restrict_self)
         .context("confine writing to the data directory")?;
     Ok(())
 }

@@ -130,7 +130,11 @@ mod writing {
             if self.is_compressed && value.len() >= LEAST_COMPRESSED_BYTES {
                 let packed = zstd::bulk::compress(value, 3).unwrap_or_default();
                 if !packed.is_empty() && packed.len() < value.len() / 4 * 3 {
-                    return statement.insert(params![hash, value.len() as i64, packed]);
+                    return statement.insert(params![
+                        hash,
+                        i64::try_from(value.len()).ok(),
+                        packed
+                    ]);
                 }
             }
             statement.insert(params![hash, None::<i64>, value])
@@ -196,7 +200,8 @@ mod writing {
 #[cfg(feature = "capture")]
 pub(super) use writing::{TupleSql, content_hash, tuple_id};
 
-#[cfg(all(test, feature = "capture"))]
+#[cfg(test)]
+#[cfg(feature = "capture")]
 mod tests {
     use super::*;
 

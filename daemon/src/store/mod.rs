@@ -10,7 +10,8 @@ mod read;
 mod schema;
 mod select;
 mod sql;
-#[cfg(all(test, feature = "capture"))]
+#[cfg(test)]
+#[cfg(feature = "capture")]
 mod tests;
 #[cfg(feature = "capture")]
 mod thread;

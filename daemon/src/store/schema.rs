@@ -13,7 +13,8 @@ const APPLICATION_ID: i64 = 0x4250_4652;
 const MIGRATIONS: &[&str] = &[VERSION_1];
 
 /// The version that this program writes.
-pub(super) const VERSION: i64 = MIGRATIONS.len() as i64;
+pub(super) const VERSION: i64 = 1;
+const _: () = assert!(MIGRATIONS.len() == 1, "one step for each version");
 
 const VERSION_1: &str = "
 CREATE TABLE meta (

@@ -366,10 +366,11 @@ fn in_context(test: &str) -> String {
 }
 
 fn codes<T: Copy>(column: &str, all: &[T], is_match: impl Fn(T) -> bool) -> String {
-    let codes: Vec<String> = (0..)
+    let codes: Vec<i64> = (0..)
         .zip(all)
-        .filter_map(|(code, value): (i64, _)| is_match(*value).then(|| code.to_string()))
+        .filter_map(|(code, value): (i64, _)| is_match(*value).then_some(code))
         .collect();
+    let codes: Vec<String> = codes.iter().map(i64::to_string).collect();
     format!("{column} IN ({})", codes.join(", "))
 }
 

@@ -27,7 +27,7 @@ const QUEUED_BATCHES: usize = 2;
 const RETRY: Duration = Duration::from_secs(1);
 
 pub(crate) struct WriterThread {
-    batches: Option<SyncSender<Batch>>,
+    batches: Option<SyncSender<Box<Batch>>>,
     committed: watch::Receiver<Committed>,
     trouble: Arc<Mutex<Option<String>>>,
     is_abandoned: Arc<AtomicBool>,
@@ -53,7 +53,7 @@ impl WriterThread {
     }
 
     /// Hands a batch over, or gives it back while the queue is full.
-    pub(crate) fn try_send(&self, batch: Batch) -> Result<(), Batch> {
+    pub(crate) fn try_send(&self, batch: Box<Batch>) -> Result<(), Box<Batch>> {
         match &self.batches {
             None => Err(batch),
             Some(batches) => batches.try_send(batch).map_err(|error| match error {
@@ -95,7 +95,7 @@ struct Worker {
 }
 
 impl Worker {
-    fn run(&mut self, batches: &Receiver<Batch>) {
+    fn run(&mut self, batches: &Receiver<Box<Batch>>) {
         while let Ok(batch) = batches.recv() {
             if !self.write(&batch) {
                 return;
