@@ -53,7 +53,8 @@ pub struct Gap {
     /// `fork`, `exec` or `exit`; `any` where it cannot be told.
     pub kind: String,
     pub count: u64,
-    /// `ring-full`, `not-run` (the kernel skipped the program), `undecodable` or `unknown`.
+    /// `ring-full`, `not-run` (the kernel skipped the program), `undecodable`, or
+    /// `database-damaged` (what was recorded before is in the file that was set aside).
     pub cause: String,
 }
 

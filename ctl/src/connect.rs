@@ -96,7 +96,7 @@ fn unreachable(target: &Target, error: &zbus::Error) -> CommandError {
             error.hint("run this as root, or as the user that runs the recorder")
         }
         Target::Peer(address) => {
-            error.hint(format!("start the recorder: `bpf-recorderd --bus {address}`"))
+            error.hint(format!("start the recorder: `bpf-recorderd run --bus {address}`"))
         }
         Target::SystemBus | Target::SessionBus => error
             .hint("without a bus, start the recorder with `--bus unix:path=FILE`")

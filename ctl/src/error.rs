@@ -162,7 +162,7 @@ fn of_bus(error: &zbus::Error) -> CommandError {
 
     let lost = |text: String| {
         CommandError::new(Kind::Unreachable, text)
-            .hint("start the recorder: `systemctl start bpf-recorder`")
+            .hint("start a recorder: `bpf-recorderd run`, as root")
             .hint("a recorder in the foreground is reached by `--address unix:path=FILE`")
     };
     match error {

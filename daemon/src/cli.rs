@@ -26,9 +26,8 @@ struct Arguments {
 enum Command {
     /// Record this machine until SIGTERM or SIGINT
     ///
-    /// Needs root (or CAP_BPF, CAP_PERFMON, CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH, CAP_SETUID and
-    /// CAP_SETGID), Linux 5.8 or newer with BTF. The half that reads untrusted data runs without
-    /// privilege.
+    /// Needs root and Linux 5.8 or newer with BTF. The half that reads untrusted data runs without
+    /// privilege, as another user.
     #[cfg(feature = "capture")]
     Run {
         /// Configuration file with the same keys as below [default: /etc/bpf-recorder/config.toml]

@@ -26,7 +26,7 @@ pub struct Keys {
     /// D-Bus to serve: system, session, or unix:path=PATH [default: system]
     ///
     /// With unix:path=PATH the recorder itself is the peer at that socket and no bus daemon is
-    /// needed. It admits root, the user it runs as and the owner (see --user).
+    /// needed. It admits root and the user it runs as (see --user).
     #[arg(long, value_name = "BUS")]
     pub bus: Option<String>,
 

@@ -10,7 +10,7 @@ use crate::socket;
 use crate::store::Reader;
 
 pub(crate) fn run(file: &Path, bus: &Bus) -> anyhow::Result<()> {
-    let reader = Reader::new(file)?;
+    let reader = Reader::recorded(file)?;
     let listener = match bus {
         Bus::Socket(path) => Some(socket::bind(path)?),
         Bus::System | Bus::Session => None,

@@ -13,7 +13,7 @@ use nix::unistd::pipe2;
 use crate::store::Control;
 
 /// A client that reads nothing for so long has forgotten its query.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(600);
 const BUFFER: usize = 64 << 10;
 
 pub(crate) fn new() -> io::Result<(OwnedFd, OwnedFd)> {

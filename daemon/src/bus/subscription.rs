@@ -3,7 +3,7 @@
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use common::ecs::{Event, Gap, Line};
+use common::ecs::{Done, Event, Gap, Line};
 use common::filter::Filter;
 use common::time::rfc3339;
 use tokio::io::AsyncWriteExt as _;
@@ -40,7 +40,12 @@ pub(super) async fn run(
         match next {
             Ok(happening) => append(&mut out, filter, &happening),
             Err(RecvError::Lagged(missed)) => append_missed(&mut out, missed, missed_in_all),
-            Err(RecvError::Closed) => return,
+            Err(RecvError::Closed) => {
+                // The recorder stops: the end is complete.
+                out.extend(line(&Line::Done(Done::default())));
+                let _ = pipe.write_all(&out).await;
+                return;
+            }
         }
         while out.len() < MOST_GATHERED_BYTES {
             match happenings.try_recv() {

@@ -207,13 +207,7 @@ impl Assembler {
     }
 
     fn path(&mut self, path: &Path<'_>, root: &[u8]) -> PathText {
-        let state = match path.end {
-            PathEnd::Root => PathState::Complete,
-            PathEnd::Detached => PathState::Detached,
-            PathEnd::Pseudo => PathState::Pseudo,
-            PathEnd::Cut => PathState::Cut,
-            PathEnd::Fault => PathState::Fault,
-        };
+        let state = path_state(path.end);
         self.scratch.clear();
         join_leaf_first(path.components, state, root, &mut self.scratch);
         PathText { bytes: self.strings.get(&self.scratch), state }
@@ -221,7 +215,8 @@ impl Assembler {
 
     fn context(&mut self, image: &Image<'_>) -> Arc<Context> {
         self.scratch.clear();
-        join_leaf_first(image.cgroup.components, PathState::Complete, b"/", &mut self.scratch);
+        let cgroup = &image.cgroup;
+        join_leaf_first(cgroup.components, path_state(cgroup.end), b"/", &mut self.scratch);
         let key = ContextKey {
             credentials: image.credentials,
             namespaces: image.namespaces,
@@ -296,6 +291,16 @@ pub(crate) fn end(exit: &Exit, boottime_ns: u64, start_ns: i64) -> End {
             max_rss_bytes: exit.max_rss_bytes,
             io: exit.io.map(|io| Io { read_bytes: io.read_bytes, write_bytes: io.write_bytes }),
         }),
+    }
+}
+
+fn path_state(end: PathEnd) -> PathState {
+    match end {
+        PathEnd::Root => PathState::Complete,
+        PathEnd::Detached => PathState::Detached,
+        PathEnd::Pseudo => PathState::Pseudo,
+        PathEnd::Cut => PathState::Cut,
+        PathEnd::Fault => PathState::Fault,
     }
 }
 

@@ -49,6 +49,14 @@ impl Link {
         }
     }
 
+    /// The figures that came last without being asked for, as they do before the end.
+    pub(crate) fn last_statistics(&self) -> Option<Vec<ProgramFigures>> {
+        match self.inner.answers.lock().ok()?.try_recv().ok()? {
+            Reply::Statistics(programs) => Some(programs),
+            Reply::Stop => None,
+        }
+    }
+
     fn ask(&self, request: &Request) -> Option<Reply> {
         let answers = self.inner.answers.lock().ok()?;
         // A late answer to an earlier question is not the answer to this one.

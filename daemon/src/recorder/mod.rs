@@ -33,6 +33,7 @@ use self::clock::Clock;
 use self::link::Link;
 use self::pipeline::Pipeline;
 use self::progress::Progress;
+use self::sequence::Sequences;
 use self::tracker::Tracker;
 use crate::bus;
 use crate::enrich::environment::Policy;
@@ -71,8 +72,27 @@ pub(crate) enum Running {
 /// For the last batch, when the disk is slow or full.
 const LAST_WRITE_PATIENCE: Duration = Duration::from_secs(10);
 
+/// Why a recorder ended early.
+pub(crate) enum Failure {
+    /// It could not begin; starting it again would not help.
+    Start(anyhow::Error),
+    /// It had begun.
+    Run(anyhow::Error),
+}
+
 /// Runs until the sensor says stop, or is gone.
-pub(crate) fn run(from: &Inheritance, sources: Sources, socket: &OwnedFd) -> anyhow::Result<()> {
+pub(crate) fn run(from: &Inheritance, sources: Sources, socket: &OwnedFd) -> Result<(), Failure> {
+    let mut has_begun = false;
+    record(from, sources, socket, &mut has_begun)
+        .map_err(|error| if has_begun { Failure::Run(error) } else { Failure::Start(error) })
+}
+
+fn record(
+    from: &Inheritance,
+    sources: Sources,
+    socket: &OwnedFd,
+    has_begun: &mut bool,
+) -> anyhow::Result<()> {
     let boot = boot_id()?;
     let path = from.data_dir.join(store::FILE_NAME);
     let clock = Clock::sample();
@@ -87,6 +107,9 @@ pub(crate) fn run(from: &Inheritance, sources: Sources, socket: &OwnedFd) -> any
         Some(resumed) => {
             ring.seek(resumed.position);
             Progress::from_bytes(&resumed.progress)
+        }
+        None if ring.released() > 0 => {
+            Progress { sequences: Sequences::joined_late(), ..Progress::default() }
         }
         None => Progress::default(),
     };
@@ -110,9 +133,12 @@ pub(crate) fn run(from: &Inheritance, sources: Sources, socket: &OwnedFd) -> any
         .enable_all()
         .build()
         .context("start the runtime")?;
+    let (ended, has_ended) = tokio::sync::oneshot::channel();
     let thread = std::thread::Builder::new()
         .name("pipeline".to_owned())
         .spawn(move || {
+            // Dropped when the thread ends, however it does.
+            let _ended: tokio::sync::oneshot::Sender<()> = ended;
             let result = pipeline.run(sources.running);
             pipeline.finish(LAST_WRITE_PATIENCE);
             result
@@ -128,8 +154,12 @@ pub(crate) fn run(from: &Inheritance, sources: Sources, socket: &OwnedFd) -> any
         let _serving =
             bus::serve(service, &from.settings.bus, listener, from.user.uid.as_raw()).await?;
         link.send(&Request::Ready);
+        *has_begun = true;
         tracing::info!("recording into {}", path.display());
-        link.stopped().await;
+        tokio::select! {
+            () = link.stopped() => {}
+            _ = has_ended => {}
+        }
         anyhow::Ok(())
     });
     handle.stop();

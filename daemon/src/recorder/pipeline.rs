@@ -23,7 +23,7 @@ use super::sequence::Kind;
 use super::snapshot;
 use super::tracker::Tracker;
 use super::{Inheritance, Running, clock};
-use crate::sensor::protocol::Request;
+use crate::sensor::protocol::{ProgramFigures, Request};
 use crate::store::{Batch, Committed, RingPosition, WriterThread};
 
 /// A batch goes to the store when it is this old or has this many rows.
@@ -95,7 +95,8 @@ impl Handle {
     }
 
     pub(crate) fn stop(&self) {
-        // Blocks while other orders wait, which is short: the pipeline answers them all.
+        // Blocks while other orders wait, which is short: the pipeline answers them all. Fails if
+        // it has ended by itself.
         let _ = self.orders.send(Order::Stop);
         let _ = self.wake.write(1);
     }
@@ -207,7 +208,15 @@ impl Pipeline {
     /// Runs until told to stop.
     pub(crate) fn run(&mut self, running: Running) -> anyhow::Result<()> {
         // What lies in the ring is older than the snapshot: first things first.
-        while self.drain() > 0 {}
+        let end = self.ring.produced();
+        while self.ring.position() < end && !self.ring.is_damaged() {
+            if self.drain() == 0 {
+                // The store is behind, or a record is being written.
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            self.hand_over(false);
+            anyhow::ensure!(!self.store.has_died(), "the store's thread has ended");
+        }
         self.take_snapshot(running);
         loop {
             let read = self.drain();
@@ -216,6 +225,7 @@ impl Pipeline {
             if self.obey() {
                 return Ok(());
             }
+            anyhow::ensure!(!self.store.has_died(), "the store's thread has ended");
             self.beat();
             if read == DRAIN {
                 continue;
@@ -235,7 +245,9 @@ impl Pipeline {
             self.hand_over(true);
         }
         self.settle_losses();
-        self.look_at_statistics();
+        if let Some(programs) = self.link.last_statistics() {
+            self.note_statistics(programs);
+        }
         let deadline = Instant::now() + patience;
         loop {
             self.hand_over(true);
@@ -270,8 +282,12 @@ impl Pipeline {
             match ebpf::wire::decode(bytes) {
                 Ok(event) => self.tracker.event(&event),
                 Err(error) => {
-                    self.tracker.progress.undecodable += 1;
-                    tracing::error!("a record of the kernel was not understood: {error}");
+                    self.tracker.not_understood();
+                    let count = self.tracker.progress.undecodable;
+                    // A fault that repeats must not fill the log.
+                    if count.is_power_of_two() {
+                        tracing::error!("{count} records were not understood, the last: {error}");
+                    }
                 }
             }
         }
@@ -428,7 +444,12 @@ impl Pipeline {
 
     fn look_at_statistics(&mut self) {
         self.next_statistics = Instant::now() + STATISTICS;
-        let Some(programs) = self.link.statistics() else { return };
+        if let Some(programs) = self.link.statistics() {
+            self.note_statistics(programs);
+        }
+    }
+
+    fn note_statistics(&mut self, programs: Vec<ProgramFigures>) {
         self.programs = programs
             .into_iter()
             .map(|program| Program {
@@ -494,5 +515,6 @@ fn named(counts: &CauseCounters) -> Vec<Named> {
 fn resident_bytes() -> u64 {
     let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
     let pages: u64 = statm.split(' ').nth(1).and_then(|pages| pages.parse().ok()).unwrap_or(0);
-    pages * 4096
+    let page = nix::unistd::sysconf(nix::unistd::SysconfVar::PAGE_SIZE).ok().flatten();
+    pages * page.and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or(4096)
 }

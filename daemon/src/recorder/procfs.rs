@@ -120,11 +120,14 @@ impl<'a> Process<'a> {
             filename: &[],
             interpreter: None,
             working_directory: Path { components: &self.cwd, end: known(self.raw.cwd.is_some()) },
-            cgroup: Path { components: &self.cgroup, end: PathEnd::Root },
+            cgroup: Path { components: &self.cgroup, end: known(!self.raw.cgroup.is_empty()) },
             args: memory(&self.raw.cmdline, false),
             argc: u32::try_from(memchr::memchr_iter(0, &self.raw.cmdline).count())
                 .unwrap_or(u32::MAX),
-            env: memory(&self.raw.environ, self.raw.exe.is_none()),
+            env: match &self.raw.environ {
+                Some(environ) => memory(environ, self.raw.exe.is_none()),
+                None => Memory { is_off: true, ..memory(&[], false) },
+            },
             is_kernel_thread: self.is_kernel_thread,
             faults: if self.raw.status.is_empty() {
                 Faults::CREDENTIALS

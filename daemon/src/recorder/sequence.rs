@@ -33,24 +33,36 @@ impl Kind {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Sequences {
     last: Vec<[u64; 3]>,
+    /// The numbers before the first one seen are not known to be lost.
+    is_joined_late: bool,
 }
 
 impl Sequences {
     /// Notes a record; returns how many of its kind were lost on its CPU just before it.
     pub(crate) fn note(&mut self, cpu: u32, kind: Kind, sequence: u64) -> u64 {
+        let is_joined_late = self.is_joined_late;
         let last = self.slot(cpu, kind);
         if sequence <= *last {
             // Already given up as lost, or damaged: never counted backwards.
             return 0;
         }
-        let lost = sequence - *last - 1;
+        let lost = if *last == 0 && is_joined_late { 0 } else { sequence - *last - 1 };
         *last = sequence;
         lost
     }
 
+    /// For a ring that others have read before, and nothing tells how far.
+    pub(crate) fn joined_late() -> Self {
+        Self { last: Vec::new(), is_joined_late: true }
+    }
+
     /// Gives up on everything up to `meant`, when the ring is empty; returns how many that are.
     pub(crate) fn give_up(&mut self, cpu: u32, kind: Kind, meant: u64) -> u64 {
+        let is_joined_late = self.is_joined_late;
         let last = self.slot(cpu, kind);
+        if *last == 0 && is_joined_late {
+            return 0;
+        }
         let lost = meant.saturating_sub(*last);
         *last = (*last).max(meant);
         lost
@@ -75,7 +87,8 @@ impl Sequences {
             .chunks_exact(8)
             .map(|chunk| u64::from_le_bytes(chunk.try_into().unwrap_or_default()))
             .collect();
-        Self { last: numbers.chunks_exact(3).map(|c| [c[0], c[1], c[2]]).collect() }
+        let last = numbers.chunks_exact(3).map(|c| [c[0], c[1], c[2]]).collect();
+        Self { last, is_joined_late: false }
     }
 }
 
@@ -94,6 +107,14 @@ mod tests {
         assert_eq!(sequences.give_up(1, Kind::Exec, 9), 0);
         assert_eq!(sequences.note(1, Kind::Exec, 8), 0);
         assert_eq!(sequences.note(1, Kind::Exec, 10), 0);
+    }
+
+    #[test]
+    fn what_came_before_joining_is_no_loss() {
+        let mut sequences = Sequences::joined_late();
+        assert_eq!(sequences.note(0, Kind::Fork, 900), 0);
+        assert_eq!(sequences.note(0, Kind::Fork, 902), 1);
+        assert_eq!(sequences.give_up(0, Kind::Exit, 700), 0);
     }
 
     #[test]

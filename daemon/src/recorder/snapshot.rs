@@ -98,7 +98,7 @@ fn from_iterator(
                 }
                 Ok(_) => {}
                 Err(error) => {
-                    tracker.progress.undecodable += 1;
+                    tracker.progress.undecodable += 1; // not from the ring: no number is missing
                     is_complete = false;
                     tracing::error!("a task was not understood: {error}");
                 }

@@ -32,6 +32,8 @@ pub(crate) struct Tracker {
     /// End of the last snapshot; what the ring says of times before it is no news.
     pub(crate) snapshot_boottime_ns: u64,
     tick_ns: u64,
+    /// Records that were not understood and whose numbers are not yet missed.
+    unexplained: u64,
 }
 
 impl Tracker {
@@ -47,6 +49,7 @@ impl Tracker {
             fresh_forks: Vec::new(),
             snapshot_boottime_ns: 0,
             tick_ns: super::procfs::tick_ns(),
+            unexplained: 0,
         }
     }
 
@@ -104,7 +107,8 @@ impl Tracker {
         };
         let lost = self.progress.sequences.note(event.cpu, kind, event.sequence);
         if lost > 0 {
-            self.gap(event.boottime_ns, event.cpu, kind.name(), lost, "ring-full");
+            let cause = self.cause(lost);
+            self.gap(event.boottime_ns, event.cpu, kind.name(), lost, cause);
         }
         self.canonicalise(&event.body);
         match &event.body {
@@ -158,15 +162,35 @@ impl Tracker {
         self.batch.gaps.push(gap);
     }
 
+    /// A record came that was not understood; its number will be missing.
+    pub(crate) fn not_understood(&mut self) {
+        self.progress.undecodable += 1;
+        self.unexplained += 1;
+    }
+
+    /// Why numbers are missing: the kernel drops only when the ring is full.
+    fn cause(&mut self, lost: u64) -> &'static str {
+        if self.unexplained == 0 {
+            return "ring-full";
+        }
+        self.unexplained = self.unexplained.saturating_sub(lost);
+        "undecodable"
+    }
+
     /// With the ring empty: gives up on what was meant to come from this CPU and did not.
     pub(crate) fn give_up(&mut self, boottime_ns: u64, cpu: u32, kind: Kind, meant: u64) {
         let lost = self.progress.sequences.give_up(cpu, kind, meant);
         if lost > 0 {
-            self.gap(boottime_ns, cpu, kind.name(), lost, "ring-full");
+            let cause = self.cause(lost);
+            self.gap(boottime_ns, cpu, kind.name(), lost, cause);
         }
     }
 
     fn fork(&mut self, fork: &Fork) {
+        if self.table.get(fork.child).is_some() {
+            // The snapshot saw the child before its fork was read.
+            return;
+        }
         // Whoever forks with an inherited image gets a row of its own to be the parent.
         self.materialise(fork.parent);
         if let Some(entry) = self.table.get_mut(fork.parent) {
@@ -209,13 +233,16 @@ impl Tracker {
         record.boottime_ns = record.process.start_boottime_ns;
         if let Some(entry) = self.table.get_mut(task) {
             let was_confirmed = std::mem::replace(&mut entry.is_confirmed, true);
-            let is_known = entry.image.as_ref().is_some_and(|known| is_same_image(known, &record));
-            if was_confirmed || is_known {
+            let known = entry.image.as_ref().filter(|known| !known.context.is_unknown);
+            let is_known = known.is_some_and(|known| is_same_image(known, &record));
+            if is_known || (was_confirmed && known.is_some()) {
                 return false;
             }
-            // It executed while nobody watched.
-            record.time_ns = self.clock.wall(boottime_ns);
-            record.boottime_ns = boottime_ns;
+            if known.is_some() {
+                // It executed while nobody watched.
+                record.time_ns = self.clock.wall(boottime_ns);
+                record.boottime_ns = boottime_ns;
+            }
         }
         let fallback = self.link(image.parent, ParentSource::Current);
         self.begin(image, record, fallback);
@@ -228,17 +255,20 @@ impl Tracker {
             let link = self.link(*parent, ParentSource::Current);
             let Some(entry) = self.table.get_mut(*child) else { continue };
             let Some(image) = &mut entry.image else { continue };
-            let is_unnamed = image.parent.as_ref().is_some_and(|p| p.executable.is_empty());
+            let is_unnamed = image.parent.as_ref().is_some_and(|parent| {
+                parent.executable.is_empty() && parent.source == ParentSource::Current
+            });
             if !is_unnamed || link.row.is_none() {
                 continue;
             }
+            let first = entry.rows.first().copied().filter(|first| *first != image.row);
             let mut record = (**image).clone();
             record.parent = Some(link.parent.clone());
             *image = Arc::new(record);
             entry.parent = Some(link.clone());
             replace_row(
                 &mut self.batch,
-                Pending { record: image.clone(), first: None, parent_row: link.row },
+                Pending { record: image.clone(), first, parent_row: link.row },
             );
         }
     }
@@ -353,27 +383,30 @@ impl Tracker {
             return;
         }
         let process = entry.process;
-        let inherited = match &entry.image {
-            Some(image) => (**image).clone(),
-            None => self.assembler.unknown(task, process.start_boottime_ns, self.clock),
-        };
-        let is_own = inherited.process == process;
-        let time_ns = self.clock.wall(process.start_boottime_ns);
-        let record = if is_own {
-            Record { row: self.next_row, ..inherited }
-        } else {
-            Record {
-                row: self.next_row,
-                process,
-                ordinal: 0,
-                source: Source::Fork,
-                time_ns,
-                boottime_ns: process.start_boottime_ns,
-                start_ns: time_ns,
-                parent: entry.parent.as_ref().map(|link| link.parent.clone()),
-                namespace_pid: entry.namespace_pid,
-                end: None,
-                ..inherited
+        let record = match &entry.image {
+            // Only its end was seen.
+            Some(image) if image.process == process => {
+                Record { row: self.next_row, ..(**image).clone() }
+            }
+            image => {
+                let inherited = match image {
+                    Some(image) => (**image).clone(),
+                    None => self.assembler.unknown(task, process.start_boottime_ns, self.clock),
+                };
+                let time_ns = self.clock.wall(process.start_boottime_ns);
+                Record {
+                    row: self.next_row,
+                    process,
+                    ordinal: 0,
+                    source: Source::Fork,
+                    time_ns,
+                    boottime_ns: process.start_boottime_ns,
+                    start_ns: time_ns,
+                    parent: entry.parent.as_ref().map(|link| link.parent.clone()),
+                    namespace_pid: entry.namespace_pid,
+                    end: None,
+                    ..inherited
+                }
             }
         };
         self.next_row += 1;
@@ -411,6 +444,7 @@ impl Entry {
     fn row_to_replace(&self, record: &Record, snapshot_boottime_ns: u64) -> Option<i64> {
         let [row] = self.rows[..] else { return None };
         let image = self.image.as_ref()?;
+        let is_blank = image.source == Source::Fork && image.context.is_unknown;
         let is_fresh_fork = image.source == Source::Fork
             && !self.has_forked
             && record.boottime_ns.saturating_sub(image.boottime_ns) < ONE_ACT_NS;
@@ -419,7 +453,7 @@ impl Entry {
             && record.source == Source::Exec
             && record.boottime_ns <= snapshot_boottime_ns
             && is_same_image(image, record);
-        (is_fresh_fork || is_snapshot_ahead).then_some(row)
+        (is_blank || is_fresh_fork || is_snapshot_ahead).then_some(row)
     }
 }
 

@@ -356,3 +356,50 @@ fn a_process_of_proc_gets_its_exact_identity_later() {
     assert_eq!((record.row, record.process.start_boottime_ns), (row, 20_345_678));
     assert_eq!(record.state(), State::Ended);
 }
+
+#[test]
+fn a_process_forked_before_its_parent_was_known_gets_its_image_from_the_snapshot() {
+    let mut bench = Bench::new();
+    bench.fork(SHELL, task(20));
+    let seen = image(task(20), SHELL, b"me\0");
+    assert!(bench.tracker.running(&seen, Source::Iterator, bench.now_ns));
+    let batch = bench.tracker.take_batch();
+    let record = &batch.records.last().unwrap().record;
+    assert_eq!((&*record.args.bytes, record.source), (&b"me\0"[..], Source::Iterator));
+    assert_eq!(record.process.pid, 20);
+    assert!(!record.context.is_unknown);
+}
+
+#[test]
+fn a_fork_read_after_the_snapshot_that_saw_its_child_changes_nothing() {
+    let mut bench = Bench::new();
+    let seen = image(task(20), SHELL, b"a\0");
+    bench.tracker.running(&seen, Source::Iterator, bench.now_ns);
+    bench.fork(SHELL, task(20));
+    bench.exit(task(20), 0);
+    let batch = bench.tracker.take_batch();
+    let record = only(&batch);
+    assert_eq!((record.source, record.state()), (Source::Iterator, State::Ended));
+}
+
+#[test]
+fn an_unreadable_control_group_is_blank() {
+    let mut bench = Bench::new();
+    let mut seen = image(task(20), SHELL, b"a\0");
+    seen.cgroup = Path { components: b"", end: PathEnd::Fault };
+    bench.tracker.running(&seen, Source::Iterator, bench.now_ns);
+    assert_eq!(only(&bench.tracker.take_batch()).context.cgroup, "");
+}
+
+#[test]
+fn numbers_missing_after_an_undecodable_record_are_explained() {
+    let mut bench = Bench::new();
+    bench.exec(task(20), SHELL, b"a\0");
+    bench.tracker.not_understood();
+    bench.sequences[1] += 1;
+    bench.exec(task(21), SHELL, b"b\0");
+    bench.sequences[1] += 1;
+    bench.exec(task(22), SHELL, b"c\0");
+    let causes: Vec<_> = bench.tracker.take_batch().gaps.iter().map(|gap| gap.cause).collect();
+    assert_eq!(causes, ["undecodable", "ring-full"]);
+}

@@ -29,7 +29,7 @@ use nix::unistd::{ForkResult, Pid, fork};
 use sd_notify::NotifyState;
 
 use self::protocol::{ProgramFigures, Reply, Request};
-use crate::recorder;
+use crate::recorder::{self, Failure};
 use crate::settings::Settings;
 
 /// A recorder that lives shorter than this has a fault that a restart does not mend.
@@ -121,15 +121,22 @@ impl Supervisor {
         let sources = self.sources();
         // The copies of programs and links that fork made.
         drop(self.programs);
-        let result = sources.and_then(|sources| {
+        let unprivileged = sources.and_then(|sources| {
             privilege::become_recorder(&self.template.user, &self.template.data_dir)
                 .context("drop all privileges")?;
-            recorder::run(&self.template, sources, socket)
+            Ok(sources)
         });
+        let result = unprivileged
+            .map_err(Failure::Start)
+            .and_then(|sources| recorder::run(&self.template, sources, socket));
         match result {
             Ok(()) => ExitCode::SUCCESS,
-            Err(error) => {
+            Err(Failure::Start(error)) => {
                 let _ = protocol::send_request(socket, &Request::Fatal(format!("{error:#}")));
+                ExitCode::FAILURE
+            }
+            Err(Failure::Run(error)) => {
+                tracing::error!("{error:#}");
                 ExitCode::FAILURE
             }
         }
@@ -147,7 +154,9 @@ impl Supervisor {
             cpus: self.programs.cpus(),
             running: match iterator {
                 Some(iterator) => recorder::Running::Iterator(iterator),
-                None => recorder::Running::Proc(procfs::collect()),
+                None => recorder::Running::Proc(procfs::collect(
+                    self.template.settings.environment.is_recorded,
+                )),
             },
         })
     }
@@ -257,6 +266,8 @@ impl Supervisor {
         tracing::info!("stopping");
         notify(&[NotifyState::Stopping, NotifyState::Status("Writing what is left")]);
         self.programs.detach();
+        // The last figures: what the kernel skipped until now is told too.
+        let _ = protocol::send_reply(&child.socket, &Reply::Statistics(self.statistics()));
         let _ = protocol::send_reply(&child.socket, &Reply::Stop);
         let deadline = Instant::now() + STOP_PATIENCE;
         loop {

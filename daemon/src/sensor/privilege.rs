@@ -30,8 +30,14 @@ const SENSOR: [Capability; 8] = [
 pub(crate) fn limit_sensor() -> anyhow::Result<()> {
     let held = caps::read(None, CapSet::Permitted).context("read capabilities")?;
     let kept: CapsHashSet = SENSOR.into_iter().filter(|cap| held.contains(cap)).collect();
+    for capability in caps::all().difference(&kept) {
+        // Fails for those that this kernel does not know, and without CAP_SETPCAP; the permitted
+        // set is what counts.
+        let _ = caps::drop(None, CapSet::Bounding, *capability);
+    }
     caps::set(None, CapSet::Effective, &kept).context("limit the effective capabilities")?;
     caps::set(None, CapSet::Permitted, &kept).context("limit the permitted capabilities")?;
+    prctl::set_no_new_privs().context("forbid new privileges")?;
     Ok(())
 }
 

@@ -13,7 +13,8 @@ pub(crate) struct RawProcess {
     pub(crate) stat: Vec<u8>,
     pub(crate) status: Vec<u8>,
     pub(crate) cmdline: Vec<u8>,
-    pub(crate) environ: Vec<u8>,
+    /// `None` where it is not to be recorded.
+    pub(crate) environ: Option<Vec<u8>>,
     pub(crate) cgroup: Vec<u8>,
     pub(crate) loginuid: Vec<u8>,
     pub(crate) sessionid: Vec<u8>,
@@ -27,17 +28,17 @@ pub(crate) struct RawProcess {
 /// As much as the kernel programs capture.
 const MOST_BYTES: u64 = 32 << 10;
 
-pub(crate) fn collect() -> Vec<RawProcess> {
+pub(crate) fn collect(with_environment: bool) -> Vec<RawProcess> {
     let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
     let is_pid = |name: &str| name.bytes().all(|byte| byte.is_ascii_digit());
     entries
         .flatten()
         .filter(|entry| entry.file_name().to_str().is_some_and(is_pid))
-        .map(|entry| read(&entry.path()))
+        .map(|entry| read(&entry.path(), with_environment))
         .collect()
 }
 
-fn read(dir: &Path) -> RawProcess {
+fn read(dir: &Path, with_environment: bool) -> RawProcess {
     let bytes = |name: &str| {
         let mut bytes = Vec::new();
         if let Ok(file) = File::open(dir.join(name)) {
@@ -57,7 +58,7 @@ fn read(dir: &Path) -> RawProcess {
         stat: bytes("stat"),
         status: bytes("status"),
         cmdline: bytes("cmdline"),
-        environ: bytes("environ"),
+        environ: with_environment.then(|| bytes("environ")),
         cgroup: bytes("cgroup"),
         loginuid: bytes("loginuid"),
         sessionid: bytes("sessionid"),

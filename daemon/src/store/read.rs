@@ -2,6 +2,7 @@
 
 use std::ops::ControlFlow;
 use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -89,16 +90,31 @@ pub(crate) struct Reader {
 
 struct Inner {
     path: PathBuf,
+    /// Nobody writes the file: SQLite needs no log and no locks beside it.
+    is_immutable: bool,
     idle: Mutex<Vec<Connection>>,
 }
 
 impl Reader {
     /// Checks that the database can be read.
     pub(crate) fn new(path: &Path) -> Result<Self, StoreError> {
+        Self::with(path, false)
+    }
+
+    /// For a database that no recorder writes; it may lie in a directory that is not writable.
+    pub(crate) fn recorded(path: &Path) -> Result<Self, StoreError> {
+        match Self::with(path, false) {
+            // Reading a log needs an index beside it. Without a log there is nothing to index.
+            Err(StoreError::Access { .. }) if !has_log(path) => Self::with(path, true),
+            result => result,
+        }
+    }
+
+    fn with(path: &Path, is_immutable: bool) -> Result<Self, StoreError> {
         if !path.exists() {
             return Err(StoreError::Missing { path: path.to_owned() });
         }
-        let inner = Inner { path: path.to_owned(), idle: Mutex::default() };
+        let inner = Inner { path: path.to_owned(), is_immutable, idle: Mutex::default() };
         let reader = Self { inner: Arc::new(inner) };
         let connection = reader.open()?;
         reader.give_back(connection);
@@ -109,7 +125,12 @@ impl Reader {
         let path = &self.inner.path;
         let of = |error| StoreError::of(path, error);
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(path, flags).map_err(of)?;
+        let connection = if self.inner.is_immutable {
+            let flags = flags | OpenFlags::SQLITE_OPEN_URI;
+            Connection::open_with_flags(immutable_uri(path), flags).map_err(of)?
+        } else {
+            Connection::open_with_flags(path, flags).map_err(of)?
+        };
         connection.busy_timeout(std::time::Duration::from_secs(2)).map_err(of)?;
         connection.pragma_update(None, "query_only", true).map_err(of)?;
         // Sorting must not write files anywhere.
@@ -329,6 +350,26 @@ impl Reader {
             })
             .sum()
     }
+}
+
+fn has_log(path: &Path) -> bool {
+    let mut name = path.as_os_str().to_owned();
+    name.push("-wal");
+    std::fs::metadata(name).is_ok_and(|meta| meta.len() > 0)
+}
+
+/// `sqlite.org/uri.html`: every byte that could mean something there is escaped.
+fn immutable_uri(path: &Path) -> String {
+    let mut uri = String::from("file:");
+    for byte in path.as_os_str().as_bytes() {
+        if byte.is_ascii_alphanumeric() || b"/._-".contains(byte) {
+            uri.push(char::from(*byte));
+        } else {
+            uri.push_str(&format!("%{byte:02x}"));
+        }
+    }
+    uri.push_str("?immutable=1");
+    uri
 }
 
 fn page(

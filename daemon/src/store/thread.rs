@@ -4,7 +4,6 @@
 //! reading, and the ring holds what happens meanwhile. A batch that cannot be written (disk full)
 //! is tried again until it can: nothing that was read is dropped.
 
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex};
@@ -71,6 +70,11 @@ impl WriterThread {
         self.trouble.clone()
     }
 
+    /// It panicked, or found the database damaged.
+    pub(crate) fn has_died(&self) -> bool {
+        self.thread.as_ref().is_some_and(JoinHandle::is_finished)
+    }
+
     /// Writes what is queued and ends. Gives up on a batch that cannot be written within
     /// `patience`: the ring still holds it for the next start.
     pub(crate) fn finish(mut self, patience: Duration) {
@@ -130,8 +134,12 @@ impl Worker {
                     }
                     self.set_trouble(Some(error.to_string()));
                     if let StoreError::Corrupt { path, .. } = &error {
-                        let path = path.clone();
-                        self.replace(&path);
+                        // Row numbers of the old one mean nothing in the new one: whoever owns this
+                        // thread begins again, from the ring.
+                        if let Err(error) = Writer::replace(path, now_ns()) {
+                            tracing::error!("{error}");
+                        }
+                        return false;
                     }
                 }
             }
@@ -142,17 +150,13 @@ impl Worker {
         }
     }
 
-    /// A damaged database is set aside and a new one begun.
-    fn replace(&mut self, path: &Path) {
-        match super::write::set_aside(path).and_then(|()| Writer::open(path)) {
-            Ok(writer) => self.writer = writer,
-            Err(error) => tracing::error!("{error}"),
-        }
-    }
-
     fn set_trouble(&self, trouble: Option<String>) {
         if let Ok(mut current) = self.trouble.lock() {
             *current = trouble;
         }
     }
+}
+
+fn now_ns() -> i64 {
+    i64::try_from(jiff::Timestamp::now().as_nanosecond()).unwrap_or(i64::MAX)
 }

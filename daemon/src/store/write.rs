@@ -167,25 +167,25 @@ impl Writer {
         })
     }
 
-    /// As [`Writer::open`], but a damaged database is set aside, and a gap says so in the new one.
+    /// As [`Writer::open`], but a damaged database is set aside.
     pub(crate) fn open_or_replace(path: &Path, now_ns: i64) -> Result<Self, StoreError> {
         match Self::open(path) {
             Err(StoreError::Corrupt { detail, .. }) => {
                 tracing::error!("database {} is damaged: {detail}", path.display());
-                set_aside(path)?;
-                let mut writer = Self::open(path)?;
-                let gap = GapRow {
-                    time_ns: now_ns,
-                    cpu: 0,
-                    kind: "any",
-                    count: 0,
-                    cause: "database-damaged",
-                };
-                writer.write(&Batch { gaps: vec![gap], ..Batch::default() })?;
-                Ok(writer)
+                Self::replace(path, now_ns)
             }
             other => other,
         }
+    }
+
+    /// Sets a damaged database aside and begins a new one, with a gap that says so.
+    pub(crate) fn replace(path: &Path, now_ns: i64) -> Result<Self, StoreError> {
+        set_aside(path)?;
+        let mut writer = Self::open(path)?;
+        let gap =
+            GapRow { time_ns: now_ns, cpu: 0, kind: "any", count: 0, cause: "database-damaged" };
+        writer.write(&Batch { gaps: vec![gap], ..Batch::default() })?;
+        Ok(writer)
     }
 
     /// Writes the whole batch, or nothing of it.
@@ -480,7 +480,7 @@ impl Writer {
 }
 
 /// Renames a damaged database (and its log), so that it can be examined; nothing is deleted.
-pub(super) fn set_aside(path: &Path) -> Result<(), StoreError> {
+fn set_aside(path: &Path) -> Result<(), StoreError> {
     let stamp = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
     for suffix in ["", "-wal", "-shm"] {
         let from = with_suffix(path, suffix);
