@@ -82,6 +82,12 @@ $(BPF_WORKLOAD): $(WORKLOAD_SOURCES)
 	@mkdir -p $(@D)
 	$(CC) $(WORKLOAD_FLAGS) -o $@ $(filter %.c,$^)
 
+.PHONY: bench
+bench: workload ## Print what recording costs on this machine (as root, else in part)
+	@packaging/install-deps build
+	cargo build --release -p daemon -p ctl
+	BPF_RECORDERD=$(TARGET)/release/bpf-recorderd BPFCTL=$(TARGET)/release/bpfctl cargo bench -p daemon --bench recorder
+
 .PHONY: install-deps
 install-deps: ## Install what building and testing need and this machine lacks
 	packaging/install-deps test

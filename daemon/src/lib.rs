@@ -6,6 +6,9 @@
 pub mod cli;
 pub mod settings;
 
+#[cfg(feature = "capture")]
+#[doc(hidden)]
+pub mod bench;
 mod bus;
 #[cfg(feature = "capture")]
 mod enrich;

@@ -28,13 +28,13 @@ use common::id::BootId;
 use ebpf::ring::Ring;
 use ebpf::shared::Shared;
 
-use self::assemble::Assembler;
+pub(crate) use self::assemble::Assembler;
 use self::clock::Clock;
 use self::link::Link;
 use self::pipeline::Pipeline;
-use self::progress::Progress;
+pub(crate) use self::progress::Progress;
 use self::sequence::Sequences;
-use self::tracker::Tracker;
+pub(crate) use self::tracker::Tracker;
 use crate::bus;
 use crate::enrich::environment::Policy;
 use crate::sensor::RawProcess;
