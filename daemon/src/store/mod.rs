@@ -4,6 +4,8 @@
 //! small integers. Times: a row has its wall time once (`time_ns`); start and end are kept as
 //! distances on the boot clock, so that a step of the wall clock cannot reorder them.
 
+#[cfg(feature = "capture")]
+mod columns;
 mod dictionary;
 mod error;
 mod read;

@@ -7,11 +7,13 @@ use std::sync::Arc;
 use rusqlite::{Connection, OptionalExtension as _, ToSql, Transaction, params};
 
 use common::id::{BootId, ProcessId};
-use common::record::{
-    Context, End, Executable, ParentSource, PathState, Record, Source, State, Strings, StringsState,
-};
+use common::record::{Context, End, Executable, PathState, Record, Strings, StringsState};
 
 use super::StoreError;
+use super::columns::{
+    EndColumns, figure, head_column, int, parent_source_code, path_state_code, source_code,
+    strings_state_code, total_column,
+};
 use super::dictionary::{Dictionary, TupleSql, content_hash, push_varint, tuple_id};
 use super::schema;
 
@@ -533,101 +535,3 @@ const INSERT_PROCESS: &str = "INSERT OR REPLACE INTO process VALUES (\
     ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, \
     ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36, ?37, ?38, ?39, \
     ?40, ?41, ?42, ?43)";
-
-/// The columns that an end fills.
-#[derive(Default)]
-struct EndColumns {
-    state: i64,
-    run_ns: Option<i64>,
-    exit_code: Option<u8>,
-    signal: Option<u8>,
-    core_dump: Option<bool>,
-    user_cpu_ns: Option<i64>,
-    system_cpu_ns: Option<i64>,
-    cpu_ns: Option<i64>,
-    max_rss_bytes: Option<i64>,
-    read_bytes: Option<i64>,
-    write_bytes: Option<i64>,
-}
-
-impl EndColumns {
-    fn of(record: &Record) -> Self {
-        Self::new(record.end.as_ref(), record.process.start_boottime_ns)
-    }
-
-    fn new(end: Option<&End>, start_boottime_ns: u64) -> Self {
-        let state = end.map_or(State::Running, End::state);
-        let base = Self { state: state_code(state), ..Self::default() };
-        let Some(observed) = end.and_then(|end| end.observed.as_ref()) else {
-            return base;
-        };
-        Self {
-            run_ns: Some(figure(observed.boottime_ns.saturating_sub(start_boottime_ns))),
-            exit_code: observed.exit_code,
-            signal: observed.signal,
-            core_dump: observed.has_core_dump.then_some(true),
-            user_cpu_ns: Some(figure(observed.user_cpu_ns)),
-            system_cpu_ns: Some(figure(observed.system_cpu_ns)),
-            cpu_ns: Some(figure(observed.cpu_ns)),
-            max_rss_bytes: Some(figure(observed.max_rss_bytes)),
-            read_bytes: observed.io.map(|io| figure(io.read_bytes)),
-            write_bytes: observed.io.map(|io| figure(io.write_bytes)),
-            ..base
-        }
-    }
-}
-
-/// SQLite has signed numbers only; identities beyond 2^63 keep their bits.
-fn int(value: u64) -> i64 {
-    value.cast_signed()
-}
-
-/// Sizes and durations are compared, so they saturate instead.
-fn figure(value: u64) -> i64 {
-    i64::try_from(value).unwrap_or(i64::MAX)
-}
-
-fn total_column(strings: &Strings) -> Option<i64> {
-    (strings.total_bytes != strings.bytes.len() as u64).then(|| int(strings.total_bytes))
-}
-
-fn head_column(strings: &Strings) -> Option<u32> {
-    match strings.state {
-        StringsState::Cut { head_bytes } => Some(head_bytes),
-        _ => None,
-    }
-}
-
-fn strings_state_code(state: StringsState) -> i64 {
-    match state {
-        StringsState::Complete => 0,
-        StringsState::Cut { .. } => 1,
-        StringsState::Fault => 2,
-        StringsState::Off => 3,
-        StringsState::Absent => 4,
-    }
-}
-
-fn parent_source_code(source: ParentSource) -> i64 {
-    match source {
-        ParentSource::Fork => 0,
-        ParentSource::Current => 1,
-    }
-}
-
-fn source_code(source: Source) -> i64 {
-    code(&Source::ALL, source)
-}
-
-fn path_state_code(state: PathState) -> i64 {
-    code(&PathState::ALL, state)
-}
-
-fn state_code(state: State) -> i64 {
-    code(&State::ALL, state)
-}
-
-/// Stored as the position in the list of all; new ones go to its end.
-fn code<T: Copy + PartialEq>(all: &[T], value: T) -> i64 {
-    (0..).zip(all).find_map(|(code, known)| (*known == value).then_some(code)).unwrap_or(0)
-}
