@@ -124,6 +124,7 @@ impl From<bus::Error> for CommandError {
                 .hint("choose one by its id; `bpfctl events pid = PID` lists them"),
             bus::Error::ReadOnly(text) => {
                 Self::failure(named("the recorder serves a recorded database", &text))
+                    .hint("leave out --follow")
             }
             bus::Error::Busy(text) => Self::failure(named("the recorder is busy", &text))
                 .hint("end other queries, or try again"),

@@ -13,6 +13,7 @@ mod bus;
 #[cfg(feature = "capture")]
 mod enrich;
 mod log;
+mod namespace;
 #[cfg(feature = "capture")]
 mod recorder;
 #[cfg(feature = "capture")]

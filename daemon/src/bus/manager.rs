@@ -196,7 +196,7 @@ impl Service {
                 ));
             }
         }
-        if health.capture.is_some() && is_in_pid_namespace() {
+        if health.capture.is_some() && crate::namespace::is_in_pid_namespace() {
             warnings.push(
                 "the recorder runs in a pid namespace: its pids are the host's, /proc here shows \
                  others"
@@ -209,11 +209,4 @@ impl Service {
         }
         warnings
     }
-}
-
-/// The initial namespace has a fixed number (`PROC_PID_INIT_INO`, include/linux/proc_ns.h).
-fn is_in_pid_namespace() -> bool {
-    const INITIAL: u64 = 0xefff_fffc;
-    std::fs::metadata("/proc/self/ns/pid")
-        .is_ok_and(|meta| std::os::unix::fs::MetadataExt::ino(&meta) != INITIAL)
 }

@@ -4,6 +4,7 @@
 //! database; a small runtime serves D-Bus; one more thread listens to the sensor.
 
 mod assemble;
+mod audit;
 mod clock;
 mod intern;
 pub(crate) mod link;
@@ -140,8 +141,8 @@ fn record(
             // Dropped when the thread ends, however it does.
             let _ended: tokio::sync::oneshot::Sender<()> = ended;
             let result = pipeline.run(sources.running);
-            pipeline.finish(LAST_WRITE_PATIENCE);
-            result
+            let finished = pipeline.finish(LAST_WRITE_PATIENCE);
+            result.and(finished)
         })
         .context("start the pipeline")?;
 

@@ -17,6 +17,7 @@ use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTime
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use tokio::sync::{broadcast, oneshot, watch};
 
+use super::audit::{self, Audit};
 use super::link::Link;
 use super::live::Happening;
 use super::sequence::Kind;
@@ -140,6 +141,9 @@ pub(crate) struct Pipeline {
     snapshot: &'static str,
     identity: Capture,
     is_damage_told: bool,
+    audit: Audit,
+    /// Only there are the pids of the kernel those of the system calls.
+    is_in_first_namespace: bool,
 }
 
 const RING: u64 = 0;
@@ -201,6 +205,8 @@ impl Pipeline {
             snapshot: "none",
             identity,
             is_damage_told: false,
+            audit: Audit::default(),
+            is_in_first_namespace: !crate::namespace::is_in_pid_namespace(),
         };
         Ok((pipeline, handle))
     }
@@ -226,6 +232,7 @@ impl Pipeline {
                 return Ok(());
             }
             anyhow::ensure!(!self.store.has_died(), "the store's thread has ended");
+            self.audit();
             self.beat();
             if read == DRAIN {
                 continue;
@@ -238,30 +245,44 @@ impl Pipeline {
         }
     }
 
-    /// Nothing comes any more: reads the rest, settles the losses, commits.
-    pub(crate) fn finish(mut self, patience: Duration) {
+    /// Nothing comes any more: reads the rest, settles the losses, commits. Fails if not all could
+    /// be written within `patience`.
+    pub(crate) fn finish(mut self, patience: Duration) -> anyhow::Result<()> {
+        let deadline = Instant::now() + patience;
         self.shared.set_waiting(false);
-        while self.drain() > 0 {
+        while Instant::now() < deadline && !self.store.has_died() {
             self.hand_over(true);
+            if self.drain() == 0 {
+                if self.ring.position() == self.ring.produced() || self.ring.is_damaged() {
+                    break;
+                }
+                std::thread::sleep(Duration::from_millis(1));
+            }
         }
         self.settle_losses();
         if let Some(programs) = self.link.last_statistics() {
             self.note_statistics(programs);
         }
-        let deadline = Instant::now() + patience;
         loop {
             self.hand_over(true);
-            if self.waiting.is_none() || Instant::now() > deadline {
+            if self.waiting.is_none() || Instant::now() > deadline || self.store.has_died() {
                 break;
             }
             std::thread::sleep(Duration::from_millis(5));
         }
-        self.store.finish(patience);
+        let trouble = self.store.trouble();
+        self.store.finish(deadline.saturating_duration_since(Instant::now()));
         let committed = self.committed.borrow().ring_position;
         self.ring.release(committed);
-        if committed < self.handed_position {
-            tracing::error!("the last events could not be written to the database");
+        let unwritten = self.ring.produced().saturating_sub(committed);
+        if unwritten > 0 {
+            let reason = trouble.lock().ok().and_then(|reason| reason.clone());
+            anyhow::bail!(
+                "{unwritten} bytes of the last events are not in the database: {}",
+                reason.as_deref().unwrap_or("it could not be written in time")
+            );
         }
+        Ok(())
     }
 
     /// Reads some events; returns how many records of the ring that were.
@@ -380,6 +401,26 @@ impl Pipeline {
         Committed { ring_position: self.ring.position(), row: self.tracker.next_row() - 1 }
     }
 
+    /// After losses: finds the processes whose ends were among them.
+    fn audit(&mut self) {
+        if std::mem::take(&mut self.tracker.has_new_losses) && self.is_in_first_namespace {
+            self.audit.ask();
+        }
+        if !self.audit.is_due() {
+            return;
+        }
+        let gone = audit::gone(&self.tracker.table);
+        // The ends that are in the ring were sent before their processes went.
+        let end = self.ring.produced();
+        while self.ring.position() < end && self.drain() > 0 {}
+        if self.ring.position() < end {
+            self.audit.ask();
+        } else if !gone.is_empty() {
+            self.tracker.end_lost(&gone);
+            self.batch_since.get_or_insert_with(Instant::now);
+        }
+    }
+
     fn beat(&mut self) {
         let now = Instant::now();
         if now >= self.next_beat {
@@ -398,6 +439,10 @@ impl Pipeline {
             Some(since) => BATCH_AGE.saturating_sub(since.elapsed()),
             None if self.ring.released() < self.handed_position => CONFIRM,
             None => REST,
+        };
+        let timeout = match self.audit.due() {
+            Some(due) => timeout.min(due.saturating_duration_since(Instant::now())),
+            None => timeout,
         };
         self.shared.set_waiting(true);
         // Between the last read and the flag something may have come.

@@ -166,6 +166,14 @@ pub(crate) fn tick_ns() -> u64 {
     1_000_000_000 / u64::try_from(per_second).unwrap_or(100).max(1)
 }
 
+/// When a process began, in ticks; `None` where `/proc` does not tell.
+pub(crate) fn start_ticks(pid: u32) -> Option<u64> {
+    let stat = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
+    let rest = stat.get(memrchr(b')', &stat)? + 2..)?;
+    // Field 22; the first one after the name is field 3.
+    number(rest.split(|byte| *byte == b' ').nth(22 - 3)?)
+}
+
 fn memory(bytes: &[u8], is_unreadable: bool) -> Memory<'_> {
     Memory {
         head: bytes,

@@ -60,6 +60,10 @@ impl Table {
         self.entries.insert(task, entry);
     }
 
+    pub(crate) fn tasks(&self) -> impl Iterator<Item = TaskId> {
+        self.entries.keys().copied()
+    }
+
     /// All processes by pid.
     pub(crate) fn by_pid(&self) -> HashMap<u32, Vec<TaskId>> {
         let mut by_pid = HashMap::<u32, Vec<TaskId>>::new();

@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use common::id::ProcessId;
 use common::record::{End, Parent, ParentSource, Record, Source};
 use ebpf::event::{Body, Event, Exit, Fork, Image, TaskId};
 
@@ -32,6 +33,8 @@ pub(crate) struct Tracker {
     /// End of the last snapshot; what the ring says of times before it is no news.
     pub(crate) snapshot_boottime_ns: u64,
     tick_ns: u64,
+    /// Since this was last looked at; the end of a process may be among them.
+    pub(crate) has_new_losses: bool,
     /// Records that were not understood and whose numbers are not yet missed.
     unexplained: u64,
 }
@@ -49,6 +52,7 @@ impl Tracker {
             fresh_forks: Vec::new(),
             snapshot_boottime_ns: 0,
             tick_ns: super::procfs::tick_ns(),
+            has_new_losses: false,
             unexplained: 0,
         }
     }
@@ -157,6 +161,7 @@ impl Tracker {
         count: u64,
         cause: &'static str,
     ) {
+        self.has_new_losses = true;
         let gap = GapRow { time_ns: self.clock.wall(boottime_ns), cpu, kind, count, cause };
         self.live.publish(|| Happening::Gap(gap.clone()));
         self.batch.gaps.push(gap);
@@ -188,7 +193,7 @@ impl Tracker {
 
     fn fork(&mut self, fork: &Fork) {
         if self.table.get(fork.child).is_some() {
-            // The snapshot saw the child before its fork was read.
+            self.fork_after_snapshot(fork);
             return;
         }
         // Whoever forks with an inherited image gets a row of its own to be the parent.
@@ -212,6 +217,27 @@ impl Tracker {
             },
         );
         self.fresh_forks.push(fork.child);
+    }
+
+    /// The snapshot saw the child before its fork was read: what it saw was the parent's image, or
+    /// that of an exec which is read next and takes over the row.
+    fn fork_after_snapshot(&mut self, fork: &Fork) {
+        let parent = self.link(fork.parent, ParentSource::Fork);
+        let Some(entry) = self.table.get_mut(fork.child) else { return };
+        let Some(image) = &mut entry.image else { return };
+        let is_of_snapshot = matches!(image.source, Source::Iterator | Source::Proc);
+        if !is_of_snapshot || entry.rows.len() != 1 || entry.has_forked {
+            return;
+        }
+        let record = Record {
+            source: Source::Fork,
+            parent: Some(parent.parent.clone()),
+            ..(**image).clone()
+        };
+        *image = Arc::new(record);
+        let pending = Pending { record: image.clone(), first: None, parent_row: parent.row };
+        entry.parent = Some(parent);
+        replace_row(&mut self.batch, pending);
     }
 
     fn exec(&mut self, image: &Image<'_>, boottime_ns: u64) {
@@ -276,14 +302,45 @@ impl Tracker {
     /// What the recorder before left as running and the snapshot did not find.
     pub(crate) fn sweep(&mut self) -> usize {
         let gone = self.table.take_unconfirmed();
-        for entry in &gone {
-            self.batch.ends.push(EndOfRows {
-                rows: entry.rows.clone(),
-                process: entry.process,
-                end: End { observed: None },
+        let count = gone.len();
+        for entry in gone {
+            self.end_unobserved(entry);
+        }
+        count
+    }
+
+    /// These are known to have ended, and their ends are known to be lost.
+    pub(crate) fn end_lost(&mut self, tasks: &[TaskId]) {
+        for task in tasks {
+            self.materialise(*task);
+            if let Some(entry) = self.table.end(*task) {
+                self.end_unobserved(entry);
+            }
+        }
+    }
+
+    fn end_unobserved(&mut self, entry: Entry) {
+        let end = End { observed: None };
+        if let Some(image) = entry.image {
+            self.live.publish(|| {
+                Happening::Ended(Arc::new(Record { end: Some(end.clone()), ..(*image).clone() }))
             });
         }
-        gone.len()
+        self.end_rows(entry.process, entry.rows, &end);
+    }
+
+    /// Rows of this batch get the end at once, others by an update.
+    fn end_rows(&mut self, process: ProcessId, rows: Vec<i64>, end: &End) {
+        let mut stored = Vec::new();
+        for row in rows {
+            match pending_row(&mut self.batch, row) {
+                Some(pending) => Arc::make_mut(&mut pending.record).end = Some(end.clone()),
+                None => stored.push(row),
+            }
+        }
+        if !stored.is_empty() {
+            self.batch.ends.push(EndOfRows { rows: stored, process, end: end.clone() });
+        }
     }
 
     fn begin(&mut self, image: &Image<'_>, mut record: Record, fallback: ParentLink) {
@@ -358,22 +415,10 @@ impl Tracker {
         let Some(entry) = self.table.end(task) else { return };
         let Some(image) = entry.image else { return };
         let end = assemble::end(exit, boottime_ns, image.start_ns);
-        let mut stored = Vec::new();
-        for row in entry.rows {
-            match pending_row(&mut self.batch, row) {
-                Some(pending) => {
-                    // Shared with the table's entry, which is gone, and maybe with subscribers.
-                    Arc::make_mut(&mut pending.record).end = Some(end.clone());
-                }
-                None => stored.push(row),
-            }
-        }
         self.live.publish(|| {
             Happening::Ended(Arc::new(Record { end: Some(end.clone()), ..(*image).clone() }))
         });
-        if !stored.is_empty() {
-            self.batch.ends.push(EndOfRows { rows: stored, process: entry.process, end });
-        }
+        self.end_rows(entry.process, entry.rows, &end);
     }
 
     /// Gives a process that has not executed a row with the image it inherited.

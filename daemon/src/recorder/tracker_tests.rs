@@ -371,7 +371,7 @@ fn a_process_forked_before_its_parent_was_known_gets_its_image_from_the_snapshot
 }
 
 #[test]
-fn a_fork_read_after_the_snapshot_that_saw_its_child_changes_nothing() {
+fn a_fork_read_after_the_snapshot_that_saw_its_child_is_the_same_row() {
     let mut bench = Bench::new();
     let seen = image(task(20), SHELL, b"a\0");
     bench.tracker.running(&seen, Source::Iterator, bench.now_ns);
@@ -379,7 +379,8 @@ fn a_fork_read_after_the_snapshot_that_saw_its_child_changes_nothing() {
     bench.exit(task(20), 0);
     let batch = bench.tracker.take_batch();
     let record = only(&batch);
-    assert_eq!((record.source, record.state()), (Source::Iterator, State::Ended));
+    assert_eq!((record.source, record.state()), (Source::Fork, State::Ended));
+    assert_eq!(record.parent.as_ref().unwrap().process.pid, SHELL.pid);
 }
 
 #[test]
@@ -402,4 +403,36 @@ fn numbers_missing_after_an_undecodable_record_are_explained() {
     bench.exec(task(22), SHELL, b"c\0");
     let causes: Vec<_> = bench.tracker.take_batch().gaps.iter().map(|gap| gap.cause).collect();
     assert_eq!(causes, ["undecodable", "ring-full"]);
+}
+
+#[test]
+fn fork_and_exec_read_after_the_snapshot_that_saw_the_child_are_one_row() {
+    let mut bench = Bench::new();
+    let child = TaskId { pid: 20, start_boottime_ns: bench.now_ns };
+    let seen = image(child, SHELL, b"parents\0");
+    bench.tracker.running(&seen, Source::Iterator, bench.now_ns);
+    bench.tracker.snapshot_boottime_ns = bench.now_ns + 1_000_000;
+    bench.fork(SHELL, child);
+    bench.exec(child, SHELL, b"own\0");
+    bench.exit(child, 0);
+    let batch = bench.tracker.take_batch();
+    let record = only(&batch);
+    assert_eq!((record.source, &*record.args.bytes), (Source::Exec, &b"own\0"[..]));
+    assert!(batch.replaced.is_empty());
+}
+
+#[test]
+fn a_lost_end_is_unobserved_in_every_row() {
+    let mut bench = Bench::new();
+    bench.exec(task(20), SHELL, b"a\0");
+    let first = only(&bench.tracker.take_batch()).row;
+    bench.exec(task(20), SHELL, b"b\0");
+    bench.tracker.end_lost(&[task(20), task(99)]);
+    let batch = bench.tracker.take_batch();
+    assert_eq!(only(&batch).state(), State::Unobserved);
+    assert_eq!(batch.ends.len(), 1);
+    assert_eq!(
+        (&batch.ends[0].rows[..], batch.ends[0].end.state()),
+        (&[first][..], State::Unobserved)
+    );
 }

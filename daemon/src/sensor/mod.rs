@@ -39,6 +39,7 @@ const MOST_SHORT_LIVES: u32 = 5;
 const STOP_PATIENCE: Duration = Duration::from_secs(20);
 
 pub(crate) fn run(settings: &Settings) -> anyhow::Result<()> {
+    privilege::check_own()?;
     // Before anything that could be left half done.
     let signals = block_signals().context("block signals")?;
     let user = user::choose(settings)?;

@@ -27,6 +27,15 @@ const SENSOR: [Capability; 8] = [
     Capability::CAP_KILL,
 ];
 
+/// Whether this process may load programs at all: said before anything is touched.
+pub(crate) fn check_own() -> anyhow::Result<()> {
+    let may = |capability| caps::has_cap(None, CapSet::Effective, capability).unwrap_or(false);
+    if may(Capability::CAP_SYS_ADMIN) || may(Capability::CAP_BPF) {
+        return Ok(());
+    }
+    anyhow::bail!("recording needs root: start it with sudo (bpf-recorderd open does not)")
+}
+
 pub(crate) fn limit_sensor() -> anyhow::Result<()> {
     let held = caps::read(None, CapSet::Permitted).context("read capabilities")?;
     let kept: CapsHashSet = SENSOR.into_iter().filter(|cap| held.contains(cap)).collect();

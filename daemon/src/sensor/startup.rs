@@ -41,8 +41,10 @@ impl DataDir {
         if !path.is_dir() {
             bail!("{} is not a directory: choose another --data-dir", path.display());
         }
-        hand_over(&path, user)?;
+        let ours = check_owner(&path, user)?;
         let lock = lock(&path, user, hint)?;
+        // Only now: another recorder may have been at work in it.
+        hand_over(&ours, user)?;
         Ok(Self { path, _lock: lock })
     }
 }
@@ -50,9 +52,9 @@ impl DataDir {
 /// What a recorder leaves in its data directory.
 const OUR_NAMES: [&str; 5] = ["recorder.db", "lock", "bus", "binaries", "rules"];
 
-/// Gives the directory to the recorder's user, if it holds nothing but what is ours: a mistaken
-/// `--data-dir /etc` must not change hands.
-fn hand_over(dir: &Path, user: &RecorderUser) -> anyhow::Result<()> {
+/// The paths to give to the recorder's user. Refuses a directory of somebody else that holds
+/// anything but what is ours: a mistaken `--data-dir /etc` must not change hands.
+fn check_owner(dir: &Path, user: &RecorderUser) -> anyhow::Result<Vec<PathBuf>> {
     let owner = std::fs::metadata(dir).context("look at the data directory")?.uid();
     let mut ours = vec![dir.to_owned()];
     let mut is_all_ours = true;
@@ -74,10 +76,14 @@ fn hand_over(dir: &Path, user: &RecorderUser) -> anyhow::Result<()> {
             dir.display()
         );
     }
-    for path in ours {
-        // A database of an earlier run as another user stays usable.
-        if std::fs::symlink_metadata(&path).is_ok_and(|meta| meta.uid() != user.uid.as_raw()) {
-            give(&path, user)
+    Ok(ours)
+}
+
+/// A database of an earlier run as another user stays usable.
+fn hand_over(paths: &[PathBuf], user: &RecorderUser) -> anyhow::Result<()> {
+    for path in paths {
+        if std::fs::symlink_metadata(path).is_ok_and(|meta| meta.uid() != user.uid.as_raw()) {
+            give(path, user)
                 .with_context(|| format!("give {} to {}", path.display(), user.name))?;
         }
     }
@@ -95,9 +101,9 @@ fn lock(dir: &Path, user: &RecorderUser, hint: &str) -> anyhow::Result<Flock<Fil
         .custom_flags(nix::libc::O_NOFOLLOW | nix::libc::O_CLOEXEC)
         .open(&path)
         .with_context(|| format!("open {} ({hint})", path.display()))?;
-    let _ = give(&path, user);
     match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
         Ok(mut lock) => {
+            let _ = give(&path, user);
             lock.set_len(0)?;
             write!(lock, "{}", std::process::id())
                 .with_context(|| format!("write {} (is the disk full? {hint})", path.display()))?;

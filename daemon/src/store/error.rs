@@ -40,6 +40,8 @@ impl StoreError {
         let detail = error.to_string();
         match error.sqlite_error_code() {
             Some(ErrorCode::DiskFull) => Self::Full { path },
+            // The index of the log cannot grow on a full disk: to SQLite that is an I/O error.
+            Some(ErrorCode::SystemIoFailure) if is_full(&path) => Self::Full { path },
             Some(ErrorCode::DatabaseCorrupt) => Self::Corrupt { path, detail },
             Some(ErrorCode::NotADatabase) => Self::Corrupt { path, detail },
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Locked { path },
@@ -52,4 +54,11 @@ impl StoreError {
             _ => Self::Sqlite(error),
         }
     }
+}
+
+fn is_full(path: &Path) -> bool {
+    const LEAST_BYTES: u64 = 64 << 10;
+    let directory = path.parent().unwrap_or(path);
+    nix::sys::statvfs::statvfs(directory)
+        .is_ok_and(|stat| stat.blocks_available() * stat.fragment_size() < LEAST_BYTES)
 }
