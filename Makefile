@@ -59,11 +59,13 @@ check: ## Check formatting, lints and shell scripts
 	cargo clippy --workspace --all-targets -- -D warnings
 	$(find_scripts) | xargs shellcheck
 
+# Tests of one crate run programs of another, so all are built first; together, so
+# that they share their dependencies.
 .PHONY: test-unit
 test-unit: workload ## Run the tests on this machine, capture too if it permits eBPF
 	@packaging/install-deps test
-	cargo build --workspace --bins
-	if cargo nextest --version >/dev/null 2>&1; then \
+	cargo build --workspace --bins --tests
+	@if cargo nextest --version >/dev/null 2>&1; then \
 		cargo nextest run --workspace && cargo test --workspace --doc; \
 	else \
 		cargo test --workspace; \

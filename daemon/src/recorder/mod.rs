@@ -41,7 +41,7 @@ use crate::enrich::environment::Policy;
 use crate::sensor::RawProcess;
 use crate::sensor::protocol::Request;
 use crate::settings::Settings;
-use crate::store::{self, Committed, Reader, Writer, WriterThread};
+use crate::store::{self, Batch, Committed, GapRow, Reader, Writer, WriterThread};
 
 /// What the sensor hands to each recorder it starts.
 pub(crate) struct Inheritance {
@@ -114,6 +114,12 @@ fn record(
         }
         None => Progress::default(),
     };
+    if writer.has_unfinished_ring(cookie)? {
+        tracing::warn!("the recorder before did not end well: its last events may be missing");
+        let time_ns = clock.wall(clock::boottime_ns());
+        let gap = GapRow { time_ns, cpu: 0, kind: "any", count: 0, cause: "not-finished" };
+        writer.write(&Batch { gaps: vec![gap], ..Batch::default() })?;
+    }
     let stored = writer.take_over(boot)?;
     let policy = Policy::new(&from.settings.environment);
     let mut tracker = Tracker::new(Assembler::new(boot, policy), progress, writer.next_row()?);

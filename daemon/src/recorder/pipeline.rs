@@ -141,6 +141,8 @@ pub(crate) struct Pipeline {
     snapshot: &'static str,
     identity: Capture,
     is_damage_told: bool,
+    /// The programs are detached: no more will come.
+    is_finishing: bool,
     audit: Audit,
     /// Only there are the pids of the kernel those of the system calls.
     is_in_first_namespace: bool,
@@ -205,6 +207,7 @@ impl Pipeline {
             snapshot: "none",
             identity,
             is_damage_told: false,
+            is_finishing: false,
             audit: Audit::default(),
             is_in_first_namespace: !crate::namespace::is_in_pid_namespace(),
         };
@@ -263,6 +266,8 @@ impl Pipeline {
         if let Some(programs) = self.link.last_statistics() {
             self.note_statistics(programs);
         }
+        self.is_finishing = true;
+        self.batch_since.get_or_insert_with(Instant::now);
         loop {
             self.hand_over(true);
             if self.waiting.is_none() || Instant::now() > deadline || self.store.has_died() {
@@ -278,8 +283,8 @@ impl Pipeline {
         if unwritten > 0 {
             let reason = trouble.lock().ok().and_then(|reason| reason.clone());
             anyhow::bail!(
-                "{unwritten} bytes of the last events are not in the database: {}",
-                reason.as_deref().unwrap_or("it could not be written in time")
+                "{unwritten} bytes of the last events could not be written: {}",
+                reason.as_deref().unwrap_or("the disk was too slow")
             );
         }
         Ok(())
@@ -363,6 +368,7 @@ impl Pipeline {
             cookie: self.shared.cookie(),
             position: self.ring.position(),
             progress: self.tracker.progress.to_bytes(),
+            is_last: self.is_finishing && self.ring.position() == self.ring.produced(),
         });
         self.handed_position = self.ring.position();
         self.batch_since = None;

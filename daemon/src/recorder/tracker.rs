@@ -95,7 +95,7 @@ impl Tracker {
                 rows: stored.rows,
                 ordinal: record.ordinal,
                 image: Some(Arc::new(record)),
-                has_forked: true,
+                has_forked: stored.is_parent,
                 is_confirmed: false,
             },
         );

@@ -290,7 +290,12 @@ fn stored(bench: &mut Bench, process: TaskId, args: &'static [u8]) -> StoredRunn
     bench.exec(process, SHELL, args);
     let batch = bench.tracker.take_batch();
     let record = batch.records[0].record.clone();
-    StoredRunning { rows: vec![record.row], parent_row: None, record: (*record).clone() }
+    StoredRunning {
+        rows: vec![record.row],
+        parent_row: None,
+        record: (*record).clone(),
+        is_parent: false,
+    }
 }
 
 #[test]
@@ -435,4 +440,27 @@ fn a_lost_end_is_unobserved_in_every_row() {
         (&batch.ends[0].rows[..], batch.ends[0].end.state()),
         (&[first][..], State::Unobserved)
     );
+}
+
+#[test]
+fn an_exec_read_by_the_next_recorder_takes_over_the_row_of_its_fork() {
+    let mut before = Bench::new();
+    before.exec(SHELL, task(1), b"sh\0");
+    let child = TaskId { pid: 20, start_boottime_ns: before.now_ns };
+    before.fork(SHELL, child);
+    let batch = before.tracker.take_batch();
+    let forked = batch.records[1].record.clone();
+    let running = |is_parent| StoredRunning {
+        record: (*forked).clone(),
+        parent_row: batch.records[1].parent_row,
+        rows: vec![forked.row],
+        is_parent,
+    };
+    for (is_parent, replaced) in [(false, 1), (true, 0)] {
+        let mut bench = Bench::starting_at(50);
+        bench.tracker.adopt(running(is_parent));
+        bench.exec(child, SHELL, b"ls\0");
+        let batch = bench.tracker.take_batch();
+        assert_eq!((batch.replaced.len(), batch.records.len()), (replaced, 1 - replaced));
+    }
 }

@@ -103,11 +103,9 @@ impl Reader {
 
     /// For a database that no recorder writes; it may lie in a directory that is not writable.
     pub(crate) fn recorded(path: &Path) -> Result<Self, StoreError> {
-        match Self::with(path, false) {
-            // Reading a log needs an index beside it. Without a log there is nothing to index.
-            Err(StoreError::Access { .. }) if !has_log(path) => Self::with(path, true),
-            result => result,
-        }
+        // Reading a log needs an index beside it, which SQLite would write. Without either nobody
+        // has the database open, and nothing need be written.
+        Self::with(path, !has_log(path))
     }
 
     fn with(path: &Path, is_immutable: bool) -> Result<Self, StoreError> {
@@ -353,9 +351,11 @@ impl Reader {
 }
 
 fn has_log(path: &Path) -> bool {
-    let mut name = path.as_os_str().to_owned();
-    name.push("-wal");
-    std::fs::metadata(name).is_ok_and(|meta| meta.len() > 0)
+    ["-wal", "-shm"].iter().any(|suffix| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        Path::new(&name).exists()
+    })
 }
 
 /// `sqlite.org/uri.html`: every byte that could mean something there is escaped.

@@ -332,14 +332,20 @@ fn what_ran_in_another_boot_is_unobserved_and_the_rest_is_taken_over() {
 #[test]
 fn the_ring_position_goes_with_its_ring() {
     let mut store = Store::new();
-    let ring = RingPosition { cookie: u64::MAX, position: 1 << 40, progress: vec![1, 2] };
+    let ring =
+        RingPosition { cookie: u64::MAX, position: 1 << 40, progress: vec![1, 2], is_last: false };
     let gap = GapRow { time_ns: 5, cpu: 1, kind: "exec", count: 9, cause: "ring-full" };
     let batch = Batch { ring: Some(ring.clone()), gaps: vec![gap], ..Batch::default() };
     store.writer.write(&batch).unwrap();
-    assert_eq!(store.writer.ring_position(u64::MAX).unwrap(), Some(ring));
+    assert_eq!(store.writer.ring_position(u64::MAX).unwrap(), Some(ring.clone()));
     assert_eq!(store.writer.ring_position(3).unwrap(), None);
+    assert!(store.writer.has_unfinished_ring(3).unwrap());
+    assert!(!store.writer.has_unfinished_ring(u64::MAX).unwrap());
     let totals = store.reader().totals(&Control::default()).unwrap();
     assert_eq!((totals.gaps, totals.lost, totals.records), (1, 9, 0));
+    let last = RingPosition { is_last: true, ..ring };
+    store.writer.write(&Batch { ring: Some(last), ..Batch::default() }).unwrap();
+    assert!(!store.writer.has_unfinished_ring(3).unwrap());
 }
 
 #[test]

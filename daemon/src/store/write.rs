@@ -63,6 +63,8 @@ pub(crate) struct RingPosition {
     pub(crate) position: u64,
     /// What was counted up to there, in a form of the recorder's own.
     pub(crate) progress: Vec<u8>,
+    /// Everything was read, and nothing more will come.
+    pub(crate) is_last: bool,
 }
 
 /// A process that the database holds as running.
@@ -72,6 +74,8 @@ pub(crate) struct StoredRunning {
     pub(crate) record: Record,
     pub(crate) parent_row: Option<i64>,
     pub(crate) rows: Vec<i64>,
+    /// The newest row is the parent of another.
+    pub(crate) is_parent: bool,
 }
 
 pub(crate) struct Writer {
@@ -232,6 +236,7 @@ impl Writer {
             self.set_meta("ring_cookie", &ring.cookie.cast_signed())?;
             self.set_meta("ring_position", &ring.position.cast_signed())?;
             self.set_meta("ring_progress", &ring.progress)?;
+            self.set_meta("ring_is_finished", &ring.is_last)?;
         }
         Ok(())
     }
@@ -456,7 +461,17 @@ impl Writer {
             }
             let position = self.meta("ring_position")?.map_or(0, i64::cast_unsigned);
             let progress = self.meta("ring_progress")?.unwrap_or_default();
-            Ok(Some(RingPosition { cookie, position, progress }))
+            Ok(Some(RingPosition { cookie, position, progress, is_last: false }))
+        };
+        read().map_err(|error| StoreError::of(&self.path, error))
+    }
+
+    /// Whether another ring was recorded last, and not to its end: what it held then is lost.
+    pub(crate) fn has_unfinished_ring(&self, cookie: u64) -> Result<bool, StoreError> {
+        let read = || -> rusqlite::Result<bool> {
+            let is_other =
+                self.meta::<i64>("ring_cookie")?.is_some_and(|last| last != cookie.cast_signed());
+            Ok(is_other && self.meta::<bool>("ring_is_finished")? == Some(false))
         };
         read().map_err(|error| StoreError::of(&self.path, error))
     }
@@ -511,11 +526,17 @@ fn running(transaction: &Transaction<'_>) -> rusqlite::Result<Vec<StoredRunning>
             record: record.clone(),
             parent_row,
             rows: Vec::new(),
+            is_parent: false,
         });
         entry.rows.push(record.row);
         if record.ordinal >= entry.record.ordinal {
             entry.record = record;
         }
+    }
+    let mut is_parent =
+        transaction.prepare("SELECT EXISTS (SELECT 1 FROM process WHERE parent = ?1)")?;
+    for running in by_process.values_mut() {
+        running.is_parent = is_parent.query_row([running.record.row], |row| row.get(0))?;
     }
     Ok(by_process.into_values().collect())
 }

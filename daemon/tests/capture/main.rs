@@ -1,0 +1,32 @@
+//! The daemon as people run it, with real processes on the running kernel: what is recorded is
+//! compared with what the processes themselves, or `/proc`, tell.
+//!
+//! Needs root and a kernel that permits eBPF; elsewhere each test says why it is skipped, which is
+//! a failure where BPF_RECORDER_REQUIRE_KERNEL=1. BPF_STORM sets the number of processes of a storm.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "part of the tests")]
+
+mod arguments;
+mod client;
+mod database;
+mod disk_full;
+mod ends;
+mod fields;
+mod images;
+mod instances;
+mod lineage;
+mod losses;
+mod namespaces;
+mod privileges;
+mod programs;
+mod recorded;
+mod recorder;
+mod refusals;
+mod restart;
+mod running;
+mod scratch;
+mod secrets;
+mod shutdown;
+mod storm;
+mod subscriptions;
+mod workload;
