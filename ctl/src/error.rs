@@ -134,8 +134,7 @@ impl From<bus::Error> for CommandError {
     }
 }
 
-const DENIED_HINT: &str =
-    "run this as root, or as a member of the group bpf-recorder (log in again after joining)";
+const DENIED_HINT: &str = "run this as root, or as the user that the recorder runs as";
 
 fn named(what: &str, text: &str) -> String {
     if text.is_empty() { what.to_owned() } else { format!("{what}: {text}") }

@@ -104,6 +104,14 @@ impl Table {
         self.ended.iter().rev().any(|ended| *ended == task)
     }
 
+    /// As [`Self::has_ended`], for a start that is known to the tick only.
+    pub(crate) fn has_ended_in_tick(&self, task: TaskId, tick_ns: u64) -> bool {
+        self.ended.iter().rev().any(|ended| {
+            let later_ns = ended.start_boottime_ns.wrapping_sub(task.start_boottime_ns);
+            ended.pid == task.pid && later_ns < tick_ns
+        })
+    }
+
     /// Takes out what the recorder before left as running and nobody has seen since.
     pub(crate) fn take_unconfirmed(&mut self) -> Vec<Entry> {
         let gone: Vec<TaskId> = self

@@ -251,7 +251,11 @@ impl Tracker {
     /// Returns true if it is news: neither the ring nor the database knew this image.
     pub(crate) fn running(&mut self, image: &Image<'_>, source: Source, boottime_ns: u64) -> bool {
         let task = image.process;
-        if self.table.has_ended(task) {
+        let has_ended = match source {
+            Source::Proc => self.table.has_ended_in_tick(task, self.tick_ns),
+            _ => self.table.has_ended(task),
+        };
+        if has_ended {
             return false;
         }
         // The image began at an unknown time since the start of the process.
@@ -497,16 +501,25 @@ impl Entry {
         let is_snapshot_ahead = matches!(image.source, Source::Iterator | Source::Proc)
             && record.source == Source::Exec
             && record.boottime_ns <= snapshot_boottime_ns
-            && is_same_image(image, record);
+            && (is_same_image(image, record) || is_half_made(image, record));
         (is_blank || is_fresh_fork || is_snapshot_ahead).then_some(row)
     }
 }
 
+/// The snapshot met a process in the middle of its exec: the file is the new one already, the
+/// arguments are not there yet.
+fn is_half_made(seen: &Record, made: &Record) -> bool {
+    seen.args.bytes.is_empty() && is_same_file(seen, made)
+}
+
 fn is_same_image(known: &Record, seen: &Record) -> bool {
+    is_same_file(known, seen) && known.args.bytes == seen.args.bytes
+}
+
+fn is_same_file(known: &Record, seen: &Record) -> bool {
     let (a, b) = (&known.executable, &seen.executable);
-    let is_same_file = (a.device_major, a.device_minor, a.inode, a.ctime_ns)
-        == (b.device_major, b.device_minor, b.inode, b.ctime_ns);
-    is_same_file && known.args.bytes == seen.args.bytes
+    (a.device_major, a.device_minor, a.inode, a.ctime_ns)
+        == (b.device_major, b.device_minor, b.inode, b.ctime_ns)
 }
 
 /// A row that exists already, in this batch or in the database, gets new content.

@@ -464,3 +464,24 @@ fn an_exec_read_by_the_next_recorder_takes_over_the_row_of_its_fork() {
         assert_eq!((batch.replaced.len(), batch.records.len()), (replaced, 1 - replaced));
     }
 }
+
+#[test]
+fn an_end_in_the_ring_is_known_to_the_scan_of_proc_that_came_before() {
+    let mut bench = Bench::new();
+    let exact = TaskId { pid: 20, start_boottime_ns: 20_345_678 };
+    bench.exec(exact, SHELL, b"a\0");
+    bench.exit(exact, 0);
+    let inexact = TaskId { pid: 20, start_boottime_ns: 20_000_000 };
+    assert!(!bench.tracker.running(&image(inexact, SHELL, b""), Source::Proc, bench.now_ns));
+    only(&bench.tracker.take_batch());
+}
+
+#[test]
+fn an_exec_that_the_snapshot_met_half_done_is_one_row() {
+    let mut bench = Bench::new();
+    bench.tracker.running(&image(task(20), SHELL, b""), Source::Iterator, bench.now_ns);
+    bench.tracker.snapshot_boottime_ns = bench.now_ns + 1_000_000;
+    bench.exec(task(20), SHELL, b"own\0");
+    let batch = bench.tracker.take_batch();
+    assert_eq!((only(&batch).source, &*only(&batch).args.bytes), (Source::Exec, &b"own\0"[..]));
+}
