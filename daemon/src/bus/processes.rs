@@ -313,10 +313,9 @@ impl Service {
         let (reading, writing) = pipe::new().map_err(failed)?;
         let service = self.clone();
         tokio::spawn(async move {
-            let stored = if backlog == 0 {
-                Vec::new()
-            } else {
-                service.backlog(&filter, backlog, committed.row).await
+            let stored = match backlog {
+                0 => Ok(Vec::new()),
+                count => service.backlog(&filter, count, committed.row).await,
             };
             if let Some(live) = &service.inner.live {
                 let missed = &live.missed;
@@ -329,32 +328,30 @@ impl Service {
 
     /// Lines of the newest stored records, oldest first.
     #[cfg(feature = "capture")]
-    async fn backlog(&self, filter: &Filter, count: u32, last_row: i64) -> Vec<Vec<u8>> {
+    async fn backlog(
+        &self,
+        filter: &Filter,
+        count: u32,
+        last_row: i64,
+    ) -> Result<Vec<Vec<u8>>, Error> {
         let filter = filter.clone();
-        let lines = self
-            .blocking(move |reader| {
-                let mut lines = Vec::new();
-                let selection = Selection {
-                    filter: &filter,
-                    limit: count,
-                    is_newest_first: true,
-                    cursor: None,
-                    last_row: Some(last_row),
-                };
-                reader.page(&Control::default(), &selection, &mut |record| {
-                    lines.push(super::subscription::line(&Line::Event(Box::new(Event::began(
-                        record,
-                    )))));
-                    ControlFlow::Continue(())
-                })?;
-                lines.reverse();
-                Ok(lines)
-            })
-            .await;
-        lines.unwrap_or_else(|error| {
-            tracing::error!("the backlog of a subscription failed: {error}");
-            Vec::new()
+        self.blocking(move |reader| {
+            let mut lines = Vec::new();
+            let selection = Selection {
+                filter: &filter,
+                limit: count,
+                is_newest_first: true,
+                cursor: None,
+                last_row: Some(last_row),
+            };
+            reader.page(&Control::default(), &selection, &mut |record| {
+                lines.push(super::subscription::line(&Line::Event(Box::new(Event::began(record)))));
+                ControlFlow::Continue(())
+            })?;
+            lines.reverse();
+            Ok(lines)
         })
+        .await
     }
 }
 

@@ -3,6 +3,7 @@
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use common::bus::Error;
 use common::ecs::{Done, Event, Gap, Line};
 use common::filter::Filter;
 use common::time::rfc3339;
@@ -20,11 +21,20 @@ const MOST_GATHERED_BYTES: usize = 64 << 10;
 pub(super) async fn run(
     writing: OwnedFd,
     filter: &Filter,
-    stored: Vec<Vec<u8>>,
+    stored: Result<Vec<Vec<u8>>, Error>,
     mut happenings: Receiver<Happening>,
     missed_in_all: &AtomicU64,
 ) {
     let Ok(mut pipe) = prepared(writing) else { return };
+    let stored = match stored {
+        Ok(stored) => stored,
+        Err(error) => {
+            // Going on without the past would look as if there were none.
+            let done = Done { error: Some(error.to_string()), ..Done::default() };
+            let _ = pipe.write_all(&line(&Line::Done(done))).await;
+            return;
+        }
+    };
     for line in stored {
         if pipe.write_all(&line).await.is_err() {
             return;
