@@ -57,6 +57,7 @@ check: ## Check formatting, lints and shell scripts
 	@packaging/install-deps test
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
+	cargo clippy -p daemon --no-default-features -- -D warnings
 	$(find_scripts) | xargs shellcheck
 
 # Tests of one crate run programs of another, so all are built first; together, so

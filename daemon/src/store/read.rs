@@ -96,7 +96,8 @@ struct Inner {
 }
 
 impl Reader {
-    /// Checks that the database can be read.
+    /// For the database that this recorder writes. Checks that it can be read.
+    #[cfg(feature = "capture")]
     pub(crate) fn new(path: &Path) -> Result<Self, StoreError> {
         Self::with(path, false)
     }
