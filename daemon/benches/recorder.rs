@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail, ensure};
 use common::health::Health;
-use ebpf::load::{Options, Programs};
+use ebpf::load::{Lanes, Options, Programs};
 use ebpf::ring::Ring;
 
 /// Execs of one block, and blocks of each kind.
@@ -75,7 +75,8 @@ fn replay(dir: &Path) -> anyhow::Result<()> {
 
 /// Real records of a small storm.
 fn capture() -> anyhow::Result<Vec<Vec<u8>>> {
-    let options = Options { ring_size_bytes: 32 << 20, capture_env: true, cookie: 1 };
+    let options =
+        Options { ring_size_bytes: 32 << 20, capture_env: true, cookie: 1, lanes: Lanes::AsNeeded };
     let mut programs = Programs::load(&options)?;
     programs.attach()?;
     storm(CAPTURED_EXECS)?;

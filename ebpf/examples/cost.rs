@@ -8,7 +8,7 @@ use std::fs::File;
 use std::process::Command;
 use std::time::Instant;
 
-use ebpf::load::{Options, Programs};
+use ebpf::load::{Lanes, Options, Programs};
 use ebpf::ring::Ring;
 use ebpf::shared::Shared;
 
@@ -18,11 +18,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     let program = arguments.next().unwrap_or_else(|| "/bin/true".to_owned());
 
     let start = Instant::now();
-    let options = Options { ring_size_bytes: 32 << 20, capture_env: true, cookie: 0 };
+    let options =
+        Options { ring_size_bytes: 32 << 20, capture_env: true, cookie: 0, lanes: Lanes::AsNeeded };
     let mut programs = Programs::load(&options)?;
     println!("loaded in {:?}", start.elapsed());
     let mut ring = Ring::map(programs.ring_fd(), programs.ring_size_bytes())?;
-    let shared = Shared::map(programs.shared_fd(), programs.cpus())?;
+    let shared = Shared::map(programs.shared_fd(), programs.slots())?;
 
     let plain = time_per_exec(runs, &program, || ())?;
     programs.attach()?;

@@ -7,8 +7,10 @@
 pub struct Event<'a> {
     /// CPU the program ran on.
     pub cpu: u32,
-    /// Counts the records this program (`body`'s kind) meant to send from this CPU, from 1. A jump
-    /// means records were lost.
+    /// Which of the copies of the program; 0 where there is one.
+    pub lane: u32,
+    /// Counts the records this program (`body`'s kind and `lane`) meant to send from this CPU, from
+    /// 1. A jump means records were lost.
     pub sequence: u64,
     /// Boot clock (`CLOCK_BOOTTIME`), nanoseconds.
     pub boottime_ns: u64,

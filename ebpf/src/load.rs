@@ -13,7 +13,8 @@ use aya::{Btf, Ebpf, EbpfLoader};
 use nix::sys::resource::{Resource, setrlimit};
 
 use crate::map::page_size_bytes;
-use crate::shared::ELEMENT_BYTES;
+use crate::shared::{ELEMENT_BYTES, Slots};
+use crate::wire::LANES;
 
 pub use error::LoadError;
 pub use statistics::ProgramStatistics;
@@ -24,12 +25,14 @@ use error::KernelVersion;
 pub(crate) static OBJECT: &[u8] =
     aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/recorder.bpf.o"));
 
-/// Program and tracepoint, in the order of attaching.
-const TRACEPOINTS: [(&str, &str); 3] = [
-    ("recorder_exit", "sched_process_exit"),
-    ("recorder_exec", "sched_process_exec"),
-    ("recorder_fork", "sched_process_fork"),
+/// Programs, one for each lane, and their tracepoint, in the order of attaching.
+const TRACEPOINTS: [([&str; LANES], &str); 3] = [
+    (["recorder_exit_0", "recorder_exit_1", "recorder_exit_2"], "sched_process_exit"),
+    (["recorder_exec_0", "recorder_exec_1", "recorder_exec_2"], "sched_process_exec"),
+    (["recorder_fork_0", "recorder_fork_1", "recorder_fork_2"], "sched_process_fork"),
 ];
+/// From here on tracepoints run with preemption on (`bpf/lane.h`).
+const PREEMPTIBLE_SINCE: KernelVersion = KernelVersion { major: 7, minor: 0 };
 const ITERATOR: &str = "recorder_running";
 /// Brought `bpf_copy_from_user_task`.
 const ITERATOR_SINCE: KernelVersion = KernelVersion { major: 5, minor: 18 };
@@ -41,6 +44,25 @@ pub struct Options {
     pub capture_env: bool,
     /// A random number that tells this ring from others.
     pub cookie: u64,
+    pub lanes: Lanes,
+}
+
+/// How many copies of each program there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lanes {
+    /// As many as the running kernel needs.
+    AsNeeded,
+    /// As many as the newest kernels need, whatever runs.
+    All,
+}
+
+impl Lanes {
+    fn count(self, kernel: KernelVersion) -> usize {
+        match self {
+            Lanes::AsNeeded if kernel < PREEMPTIBLE_SINCE => 1,
+            _ => LANES,
+        }
+    }
 }
 
 /// The programs and maps in the kernel. Dropping it detaches and removes them, unless another
@@ -50,7 +72,7 @@ pub struct Programs {
     links: Vec<(&'static str, BtfTracePointLinkId)>,
     has_iterator: bool,
     ring_size_bytes: u32,
-    cpus: u32,
+    slots: Slots,
 }
 
 impl Programs {
@@ -61,28 +83,29 @@ impl Programs {
         let btf = Btf::from_sys_fs().map_err(|error| LoadError::no_btf(&error))?;
         raise_memory_limit();
 
-        let cpus = possible_cpus()?;
+        let lanes = options.lanes.count(kernel);
+        let slots = Slots { cpus: possible_cpus()?, lanes: lanes as u32 };
         let mut ebpf = EbpfLoader::new()
             .btf(Some(&btf))
             .map_max_entries("events", options.ring_size_bytes)
-            .map_max_entries("exec_scratch", cpus)
-            .map_max_entries("shared", cpus + 1)
+            .map_max_entries("exec_scratch", slots.count())
+            .map_max_entries("shared", slots.count() + 1)
             .load(OBJECT)
             .map_err(|error| LoadError::from_object(error, kernel))?;
-        write_control(&mut ebpf, options)?;
-        for (name, tracepoint) in TRACEPOINTS {
+        write_control(&mut ebpf, options, slots)?;
+        for (name, tracepoint) in in_lanes(lanes) {
             let program: &mut BtfTracePoint = program(&mut ebpf, name)?;
             let result = program.load(tracepoint, &btf);
             result.map_err(|error| LoadError::from_program(name, error, kernel))?;
         }
         let has_iterator = load_iterator(&mut ebpf, &btf, kernel)?;
         let ring_size_bytes = options.ring_size_bytes;
-        Ok(Self { ebpf, links: Vec::new(), has_iterator, ring_size_bytes, cpus })
+        Ok(Self { ebpf, links: Vec::new(), has_iterator, ring_size_bytes, slots })
     }
 
     /// Begins to capture. Nothing happens to what is already attached.
     pub fn attach(&mut self) -> Result<(), LoadError> {
-        for (name, tracepoint) in TRACEPOINTS {
+        for (name, tracepoint) in in_lanes(self.slots.lanes as usize) {
             if self.links.iter().any(|(attached, _)| *attached == name) {
                 continue;
             }
@@ -95,7 +118,8 @@ impl Programs {
 
     /// Stops capturing; what is in the ring stays there.
     pub fn detach(&mut self) {
-        for (name, link) in self.links.drain(..) {
+        // The last lane first: without its mark an event of a later lane would be taken twice.
+        for (name, link) in self.links.drain(..).rev() {
             if let Ok(program) = program::<BtfTracePoint>(&mut self.ebpf, name) {
                 // Fails only for a link that is not there.
                 let _ = program.detach(link);
@@ -115,9 +139,9 @@ impl Programs {
         self.ring_size_bytes
     }
 
-    /// Number of possible CPUs, which the shared map has counters for.
-    pub fn cpus(&self) -> u32 {
-        self.cpus
+    /// What the shared map has counters for.
+    pub fn slots(&self) -> Slots {
+        self.slots
     }
 
     /// A new descriptor to read the processes that run now from, with [`crate::wire::records`].
@@ -137,7 +161,7 @@ impl Programs {
 
     /// How often the programs ran, and were skipped.
     pub fn statistics(&self) -> Result<Vec<ProgramStatistics>, LoadError> {
-        let names = TRACEPOINTS.iter().map(|(name, _)| *name);
+        let names = in_lanes(self.slots.lanes as usize).map(|(name, _)| name);
         let iterator = self.has_iterator.then_some(ITERATOR);
         names.chain(iterator).map(|name| statistics::read(&self.ebpf, name)).collect()
     }
@@ -148,6 +172,13 @@ impl Programs {
             _ => unreachable!("the object has this map"),
         }
     }
+}
+
+/// Name and tracepoint of each program that is needed; of one tracepoint the first lane first.
+fn in_lanes(lanes: usize) -> impl Iterator<Item = (&'static str, &'static str)> {
+    TRACEPOINTS
+        .iter()
+        .flat_map(move |(names, tracepoint)| names[..lanes].iter().map(|name| (*name, *tracepoint)))
 }
 
 fn program<'a, P>(ebpf: &'a mut Ebpf, name: &'static str) -> Result<&'a mut P, LoadError>
@@ -191,7 +222,7 @@ fn possible_cpus() -> Result<u32, LoadError> {
     cpus.map_err(|error| LoadError::Other(Box::new(error)))
 }
 
-fn write_control(ebpf: &mut Ebpf, options: &Options) -> Result<(), LoadError> {
+fn write_control(ebpf: &mut Ebpf, options: &Options, slots: Slots) -> Result<(), LoadError> {
     use crate::shared::Control;
     use std::mem::offset_of;
 
@@ -203,6 +234,8 @@ fn write_control(ebpf: &mut Ebpf, options: &Options) -> Result<(), LoadError> {
     put(offset_of!(Control, cookie), &options.cookie.to_ne_bytes());
     put(offset_of!(Control, capture_env), &u32::from(options.capture_env).to_ne_bytes());
     put(offset_of!(Control, page_size_bytes), &page_size_bytes.to_ne_bytes());
+    put(offset_of!(Control, cpus), &slots.cpus.to_ne_bytes());
+    put(offset_of!(Control, last_lane), &(slots.lanes - 1).to_ne_bytes());
 
     let map = ebpf.map_mut("shared").ok_or(LoadError::Incomplete("shared"))?;
     let mut elements: Array<_, [u8; ELEMENT_BYTES]> =

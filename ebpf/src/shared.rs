@@ -42,33 +42,56 @@ pub struct CpuCounters {
     pub faults: CauseCounters,
     /// Were longer than what is captured.
     pub cuts: CauseCounters,
-    reserved: [u64; 3],
+    /// Events that a copy of a program handled in place of one that the kernel had skipped.
+    pub taken_over: u64,
+    /// Events that a copy of a program left to the next one.
+    pub passed_on: u64,
+    reserved: [u64; 1],
 }
 
-/// First element of the map; the counters of CPU n are element n + 1.
+/// First element of the map. The counters of CPU c in lane l are element 1 + l * cpus + c.
 #[repr(C, align(64))]
 pub(crate) struct Control {
     pub(crate) cookie: u64,
     pub(crate) waiting: u32,
     pub(crate) capture_env: u32,
     pub(crate) page_size_bytes: u32,
-    pub(crate) reserved: [u32; 43],
+    pub(crate) cpus: u32,
+    pub(crate) last_lane: u32,
+    pub(crate) reserved: [u32; 41],
 }
 
 pub(crate) const ELEMENT_BYTES: usize = size_of::<CpuCounters>();
 const _: () = assert!(size_of::<Control>() == ELEMENT_BYTES, "elements of one map");
 
+/// How many elements there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Slots {
+    /// Possible CPUs.
+    pub cpus: u32,
+    /// Copies of each program.
+    pub lanes: u32,
+}
+
 pub struct Shared {
     mapping: Mapping,
-    cpus: u32,
+    slots: Slots,
+}
+
+/// The counters of one lane on one CPU.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SlotCounters {
+    pub cpu: u32,
+    pub lane: u32,
+    pub counters: CpuCounters,
 }
 
 impl Shared {
-    /// `cpus` is the number of possible CPUs, as of [`crate::load::Programs::cpus`].
-    pub fn map(fd: BorrowedFd<'_>, cpus: u32) -> io::Result<Self> {
-        let size = (cpus as usize + 1) * ELEMENT_BYTES;
+    /// `slots` as of [`crate::load::Programs::slots`].
+    pub fn map(fd: BorrowedFd<'_>, slots: Slots) -> io::Result<Self> {
+        let size = (slots.count() as usize + 1) * ELEMENT_BYTES;
         let size = size.next_multiple_of(page_size_bytes());
-        Ok(Self { mapping: Mapping::read_write(fd, size, 0)?, cpus })
+        Ok(Self { mapping: Mapping::read_write(fd, size, 0)?, slots })
     }
 
     /// Tells this ring from others: a random number chosen by who loaded the programs.
@@ -95,14 +118,22 @@ impl Shared {
         switch.store(is_captured.into(), Ordering::Relaxed);
     }
 
-    /// A snapshot for each possible CPU. Counters of one CPU may be a record apart.
-    pub fn counters(&self) -> Vec<CpuCounters> {
-        (1..=self.cpus as usize).map(|element| self.read(element * ELEMENT_BYTES)).collect()
+    /// A snapshot of each slot. Counters of one slot may be a record apart.
+    pub fn counters(&self) -> Vec<SlotCounters> {
+        let cpus = self.slots.cpus;
+        (0..self.slots.count())
+            .map(|slot| SlotCounters {
+                cpu: slot % cpus,
+                lane: slot / cpus,
+                counters: self.read((slot as usize + 1) * ELEMENT_BYTES),
+            })
+            .collect()
     }
 
     /// The sum over all CPUs.
     pub fn totals(&self) -> CpuCounters {
-        self.counters().into_iter().fold(CpuCounters::default(), CpuCounters::plus)
+        let all = self.counters().into_iter().map(|slot| slot.counters);
+        all.fold(CpuCounters::default(), CpuCounters::plus)
     }
 
     fn read(&self, start: usize) -> CpuCounters {
@@ -126,8 +157,16 @@ impl Shared {
             exit: kind(offset_of!(CpuCounters, exit)),
             faults: causes(offset_of!(CpuCounters, faults)),
             cuts: causes(offset_of!(CpuCounters, cuts)),
-            reserved: [0; 3],
+            taken_over: number(offset_of!(CpuCounters, taken_over)),
+            passed_on: number(offset_of!(CpuCounters, passed_on)),
+            reserved: [0; 1],
         }
+    }
+}
+
+impl Slots {
+    pub(crate) fn count(self) -> u32 {
+        self.cpus * self.lanes
     }
 }
 
@@ -139,7 +178,9 @@ impl CpuCounters {
             exit: self.exit.plus(other.exit),
             faults: self.faults.plus(other.faults),
             cuts: self.cuts.plus(other.cuts),
-            reserved: [0; 3],
+            taken_over: self.taken_over + other.taken_over,
+            passed_on: self.passed_on + other.passed_on,
+            reserved: [0; 1],
         }
     }
 

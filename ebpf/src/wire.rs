@@ -16,6 +16,9 @@ use crate::event::{
 use layout::{ExitRecord, ForkRecord, ImageRecord, RecordHeader};
 use reader::{Fixed, Parts};
 
+/// Most copies that there are of a program.
+pub const LANES: usize = 3;
+
 const VERSION: u16 = 1;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -53,7 +56,8 @@ pub fn decode(bytes: &[u8]) -> Result<Event<'_>, DecodeError> {
         kind => return Err(DecodeError::Kind(kind)),
     };
     Ok(Event {
-        cpu: fixed.u32(offset_of!(RecordHeader, cpu))?,
+        cpu: fixed.u16(offset_of!(RecordHeader, cpu))?.into(),
+        lane: fixed.u16(offset_of!(RecordHeader, lane))?.into(),
         sequence: fixed.u64(offset_of!(RecordHeader, sequence))?,
         boottime_ns: fixed.u64(offset_of!(RecordHeader, boottime_ns))?,
         body,

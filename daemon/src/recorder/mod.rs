@@ -9,6 +9,7 @@ mod clock;
 mod intern;
 pub(crate) mod link;
 pub(crate) mod live;
+mod misses;
 pub(crate) mod pipeline;
 mod procfs;
 mod progress;
@@ -27,7 +28,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use common::id::BootId;
 use ebpf::ring::Ring;
-use ebpf::shared::Shared;
+use ebpf::shared::{Shared, Slots};
 
 pub(crate) use self::assemble::Assembler;
 use self::clock::Clock;
@@ -58,7 +59,7 @@ pub(crate) struct Sources {
     pub(crate) ring: OwnedFd,
     pub(crate) ring_size_bytes: u32,
     pub(crate) shared: OwnedFd,
-    pub(crate) cpus: u32,
+    pub(crate) slots: Slots,
     pub(crate) running: Running,
 }
 
@@ -100,7 +101,7 @@ fn record(
     let mut writer = Writer::open_or_replace(&path, clock.wall(clock::boottime_ns()))?;
     let mut ring =
         Ring::map(sources.ring.as_fd(), sources.ring_size_bytes).context("map the ring")?;
-    let shared = Shared::map(sources.shared.as_fd(), sources.cpus).context("map the counters")?;
+    let shared = Shared::map(sources.shared.as_fd(), sources.slots).context("map the counters")?;
 
     let cookie = shared.cookie();
     let resumed = writer.ring_position(cookie)?;

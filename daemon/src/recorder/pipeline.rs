@@ -20,7 +20,8 @@ use tokio::sync::{broadcast, oneshot, watch};
 use super::audit::{self, Audit};
 use super::link::Link;
 use super::live::Happening;
-use super::sequence::Kind;
+use super::misses::Misses;
+use super::sequence::{Kind, Slot};
 use super::snapshot;
 use super::tracker::Tracker;
 use super::{Inheritance, Running, clock};
@@ -136,6 +137,7 @@ pub(crate) struct Pipeline {
     /// Position at the snapshot; past it, what is unconfirmed has ended.
     sweep_at: Option<u64>,
     programs: Vec<Program>,
+    misses: Misses,
     next_statistics: Instant,
     next_beat: Instant,
     snapshot: &'static str,
@@ -202,6 +204,7 @@ impl Pipeline {
             batch_since: None,
             sweep_at: None,
             programs: Vec::new(),
+            misses: Misses::new(),
             next_statistics: Instant::now() + STATISTICS,
             next_beat: Instant::now(),
             snapshot: "none",
@@ -264,7 +267,7 @@ impl Pipeline {
         }
         self.settle_losses();
         if let Some(programs) = self.link.last_statistics() {
-            self.note_statistics(programs);
+            self.note_last_statistics(programs);
         }
         self.is_finishing = true;
         self.batch_since.get_or_insert_with(Instant::now);
@@ -483,11 +486,12 @@ impl Pipeline {
             return;
         }
         let now = clock::boottime_ns();
-        for ((cpu, first), second) in (0..).zip(&before).zip(&self.shared.counters()) {
+        for (first, second) in before.iter().zip(&self.shared.counters()) {
+            let slot = Slot { cpu: first.cpu, lane: first.lane };
             for kind in Kind::ALL {
-                let (a, b) = (kind.counters(first), kind.counters(second));
+                let (a, b) = (kind.counters(&first.counters), kind.counters(&second.counters));
                 if a.sequence == b.sequence && b.sequence == b.sent + b.dropped_ring_full {
-                    self.tracker.give_up(now, cpu, kind, b.sequence);
+                    self.tracker.give_up(now, slot, kind, b.sequence);
                 }
             }
         }
@@ -501,16 +505,17 @@ impl Pipeline {
     }
 
     fn note_statistics(&mut self, programs: Vec<ProgramFigures>) {
-        self.programs = programs
-            .into_iter()
-            .map(|program| Program {
-                name: program.name,
-                run_count: program.run_count,
-                run_time_ns: program.run_time_ns,
-                recursion_misses: program.recursion_misses,
-            })
-            .collect();
-        let not_run = self.programs.iter().filter_map(|program| program.recursion_misses).sum();
+        self.programs = programs.into_iter().map(program).collect();
+        let not_run = self.misses.lost(&self.programs, &self.shared.totals());
+        self.note_lost(not_run);
+    }
+
+    fn note_last_statistics(&mut self, programs: Vec<ProgramFigures>) {
+        self.programs = programs.into_iter().map(program).collect();
+        self.note_lost(Misses::lost_at_the_end(&self.programs, &self.shared.totals()));
+    }
+
+    fn note_lost(&mut self, not_run: u64) {
         if not_run > self.tracker.progress.not_run {
             let lost = not_run - self.tracker.progress.not_run;
             self.tracker.progress.not_run = not_run;
@@ -544,6 +549,15 @@ impl Pipeline {
         figures.faults = named(&totals.faults);
         figures.cuts = named(&totals.cuts);
         figures
+    }
+}
+
+fn program(figures: ProgramFigures) -> Program {
+    Program {
+        name: figures.name,
+        run_count: figures.run_count,
+        run_time_ns: figures.run_time_ns,
+        recursion_misses: figures.recursion_misses,
     }
 }
 

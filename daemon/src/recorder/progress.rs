@@ -43,7 +43,7 @@ impl Progress {
 
 #[cfg(test)]
 mod tests {
-    use super::super::sequence::Kind;
+    use super::super::sequence::{Kind, Slot};
     use super::*;
 
     #[test]
@@ -55,7 +55,7 @@ mod tests {
             not_run: 6,
             sequences: Sequences::default(),
         };
-        progress.sequences.note(1, Kind::Exit, 9);
+        progress.sequences.note(Slot { cpu: 1, lane: 2 }, Kind::Exit, 9);
         assert_eq!(Progress::from_bytes(&progress.to_bytes()), progress);
         assert_eq!(Progress::from_bytes(b"short"), Progress::default());
     }

@@ -1,6 +1,7 @@
-//! What never arrived: jumps in the sequence numbers of each CPU and kind.
+//! What never arrived: jumps in the sequence numbers of each CPU, lane and kind.
 
 use ebpf::shared::{CpuCounters, KindCounters};
+use ebpf::wire::LANES;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -29,19 +30,26 @@ impl Kind {
     }
 }
 
-/// The last sequence number seen of each CPU and kind.
+/// Where a sequence runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Slot {
+    pub(crate) cpu: u32,
+    pub(crate) lane: u32,
+}
+
+/// The last sequence number seen of each slot and kind.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Sequences {
-    last: Vec<[u64; 3]>,
+    last: Vec<[[u64; 3]; LANES]>,
     /// The numbers before the first one seen are not known to be lost.
     is_joined_late: bool,
 }
 
 impl Sequences {
-    /// Notes a record; returns how many of its kind were lost on its CPU just before it.
-    pub(crate) fn note(&mut self, cpu: u32, kind: Kind, sequence: u64) -> u64 {
+    /// Notes a record; returns how many of its kind were lost in its slot just before it.
+    pub(crate) fn note(&mut self, slot: Slot, kind: Kind, sequence: u64) -> u64 {
         let is_joined_late = self.is_joined_late;
-        let last = self.slot(cpu, kind);
+        let last = self.last(slot, kind);
         if sequence <= *last {
             // Already given up as lost, or damaged: never counted backwards.
             return 0;
@@ -57,9 +65,9 @@ impl Sequences {
     }
 
     /// Gives up on everything up to `meant`, when the ring is empty; returns how many that are.
-    pub(crate) fn give_up(&mut self, cpu: u32, kind: Kind, meant: u64) -> u64 {
+    pub(crate) fn give_up(&mut self, slot: Slot, kind: Kind, meant: u64) -> u64 {
         let is_joined_late = self.is_joined_late;
-        let last = self.slot(cpu, kind);
+        let last = self.last(slot, kind);
         if *last == 0 && is_joined_late {
             return 0;
         }
@@ -68,18 +76,18 @@ impl Sequences {
         lost
     }
 
-    fn slot(&mut self, cpu: u32, kind: Kind) -> &mut u64 {
+    fn last(&mut self, slot: Slot, kind: Kind) -> &mut u64 {
         // A damaged record must not make this grow without bound: Linux has at most 8,192 CPUs.
-        let cpu = (cpu as usize).min(8191);
+        let cpu = (slot.cpu as usize).min(8191);
         if cpu >= self.last.len() {
-            self.last.resize(cpu + 1, [0; 3]);
+            self.last.resize(cpu + 1, [[0; 3]; LANES]);
         }
-        &mut self.last[cpu][kind as usize]
+        &mut self.last[cpu][(slot.lane as usize).min(LANES - 1)][kind as usize]
     }
 
     /// Form for the database: little-endian numbers.
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
-        self.last.iter().flatten().flat_map(|number| number.to_le_bytes()).collect()
+        self.last.iter().flatten().flatten().flat_map(|number| number.to_le_bytes()).collect()
     }
 
     pub(crate) fn from_bytes(bytes: &[u8]) -> Self {
@@ -87,7 +95,8 @@ impl Sequences {
             .chunks_exact(8)
             .map(|chunk| u64::from_le_bytes(chunk.try_into().unwrap_or_default()))
             .collect();
-        let last = numbers.chunks_exact(3).map(|c| [c[0], c[1], c[2]]).collect();
+        let lanes = numbers.as_chunks::<3>().0;
+        let last = lanes.as_chunks::<LANES>().0.to_vec();
         Self { last, is_joined_late: false }
     }
 }
@@ -96,31 +105,36 @@ impl Sequences {
 mod tests {
     use super::*;
 
+    fn cpu(cpu: u32) -> Slot {
+        Slot { cpu, lane: 0 }
+    }
+
     #[test]
     fn jumps_are_counted_once() {
         let mut sequences = Sequences::default();
-        assert_eq!(sequences.note(1, Kind::Exec, 1), 0);
-        assert_eq!(sequences.note(1, Kind::Exec, 5), 3);
-        assert_eq!(sequences.note(0, Kind::Exec, 3), 2);
-        assert_eq!(sequences.note(1, Kind::Exit, 1), 0);
-        assert_eq!(sequences.give_up(1, Kind::Exec, 9), 4);
-        assert_eq!(sequences.give_up(1, Kind::Exec, 9), 0);
-        assert_eq!(sequences.note(1, Kind::Exec, 8), 0);
-        assert_eq!(sequences.note(1, Kind::Exec, 10), 0);
+        assert_eq!(sequences.note(cpu(1), Kind::Exec, 1), 0);
+        assert_eq!(sequences.note(cpu(1), Kind::Exec, 5), 3);
+        assert_eq!(sequences.note(cpu(0), Kind::Exec, 3), 2);
+        assert_eq!(sequences.note(cpu(1), Kind::Exit, 1), 0);
+        assert_eq!(sequences.give_up(cpu(1), Kind::Exec, 9), 4);
+        assert_eq!(sequences.give_up(cpu(1), Kind::Exec, 9), 0);
+        assert_eq!(sequences.note(cpu(1), Kind::Exec, 8), 0);
+        assert_eq!(sequences.note(cpu(1), Kind::Exec, 10), 0);
+        assert_eq!(sequences.note(Slot { cpu: 1, lane: 2 }, Kind::Exec, 2), 1);
     }
 
     #[test]
     fn what_came_before_joining_is_no_loss() {
         let mut sequences = Sequences::joined_late();
-        assert_eq!(sequences.note(0, Kind::Fork, 900), 0);
-        assert_eq!(sequences.note(0, Kind::Fork, 902), 1);
-        assert_eq!(sequences.give_up(0, Kind::Exit, 700), 0);
+        assert_eq!(sequences.note(cpu(0), Kind::Fork, 900), 0);
+        assert_eq!(sequences.note(cpu(0), Kind::Fork, 902), 1);
+        assert_eq!(sequences.give_up(cpu(0), Kind::Exit, 700), 0);
     }
 
     #[test]
     fn the_stored_form_round_trips() {
         let mut sequences = Sequences::default();
-        sequences.note(2, Kind::Fork, 7);
+        sequences.note(cpu(2), Kind::Fork, 7);
         assert_eq!(Sequences::from_bytes(&sequences.to_bytes()), sequences);
         assert_eq!(Sequences::from_bytes(&[1, 2, 3]), Sequences::default());
     }

@@ -12,7 +12,7 @@ use super::assemble::{self, Assembler};
 use super::clock::Clock;
 use super::live::{Happening, Live};
 use super::progress::Progress;
-use super::sequence::Kind;
+use super::sequence::{Kind, Slot};
 use super::table::{Entry, ParentLink, Table};
 use crate::store::{Batch, EndOfRows, GapRow, Pending, StoredRunning};
 
@@ -109,7 +109,8 @@ impl Tracker {
             // Not from the ring: the snapshot hands these over itself.
             Body::Running(_) => return,
         };
-        let lost = self.progress.sequences.note(event.cpu, kind, event.sequence);
+        let slot = Slot { cpu: event.cpu, lane: event.lane };
+        let lost = self.progress.sequences.note(slot, kind, event.sequence);
         if lost > 0 {
             let cause = self.cause(lost);
             self.gap(event.boottime_ns, event.cpu, kind.name(), lost, cause);
@@ -182,12 +183,12 @@ impl Tracker {
         "undecodable"
     }
 
-    /// With the ring empty: gives up on what was meant to come from this CPU and did not.
-    pub(crate) fn give_up(&mut self, boottime_ns: u64, cpu: u32, kind: Kind, meant: u64) {
-        let lost = self.progress.sequences.give_up(cpu, kind, meant);
+    /// With the ring empty: gives up on what was meant to come from this slot and did not.
+    pub(crate) fn give_up(&mut self, boottime_ns: u64, slot: Slot, kind: Kind, meant: u64) {
+        let lost = self.progress.sequences.give_up(slot, kind, meant);
         if lost > 0 {
             let cause = self.cause(lost);
-            self.gap(boottime_ns, cpu, kind.name(), lost, cause);
+            self.gap(boottime_ns, slot.cpu, kind.name(), lost, cause);
         }
     }
 

@@ -44,7 +44,7 @@ impl Bench {
         self.now_ns += 1_000;
         self.sequences[kind] += 1;
         let sequence = self.sequences[kind];
-        self.tracker.event(&Event { cpu: 0, sequence, boottime_ns: self.now_ns, body });
+        self.tracker.event(&Event { cpu: 0, lane: 0, sequence, boottime_ns: self.now_ns, body });
     }
 
     fn fork(&mut self, parent: TaskId, child: TaskId) {

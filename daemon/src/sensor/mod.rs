@@ -18,7 +18,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
-use ebpf::load::Programs;
+use ebpf::load::{Lanes, Programs};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, Signal, kill};
@@ -50,6 +50,7 @@ pub(crate) fn run(settings: &Settings) -> anyhow::Result<()> {
         ring_size_bytes: settings.ring_size_bytes,
         capture_env: settings.environment.is_recorded,
         cookie: startup::random_cookie()?,
+        lanes: Lanes::AsNeeded,
     })?;
     programs.attach()?;
     let template = recorder::Inheritance {
@@ -152,7 +153,7 @@ impl Supervisor {
             ring: self.programs.ring_fd().try_clone_to_owned().context("keep the ring")?,
             ring_size_bytes: self.programs.ring_size_bytes(),
             shared: self.programs.shared_fd().try_clone_to_owned().context("keep the counters")?,
-            cpus: self.programs.cpus(),
+            slots: self.programs.slots(),
             running: match iterator {
                 Some(iterator) => recorder::Running::Iterator(iterator),
                 None => recorder::Running::Proc(procfs::collect(

@@ -2,7 +2,9 @@
 
 use common::health::Kinds;
 
-use crate::client::capture;
+use nix::sys::signal::{Signal, kill};
+
+use crate::client::{Client, capture};
 use crate::database::{assert_sound, books, lost, open};
 use crate::recorder::{Recorder, wait_for};
 use crate::scratch::Scratch;
@@ -13,11 +15,20 @@ fn plus(a: Kinds, b: Kinds) -> Kinds {
     Kinds { fork: a.fork + b.fork, exec: a.exec + b.exec, exit: a.exit + b.exit }
 }
 
+/// More than a small ring holds, while nobody reads it; then some that are read.
+fn overrun(client: &Client) {
+    let recorder = client.recorder_pid();
+    kill(recorder, Signal::SIGSTOP).unwrap();
+    finish(storm::start(storm::size() / 4));
+    kill(recorder, Signal::SIGCONT).unwrap();
+    finish(storm::start(storm::size() / 4));
+}
+
 fn check(ring_size: &str) {
     let scratch = Scratch::new();
     let Some(recorder) = Recorder::start(&scratch, &["--ring-size", ring_size]) else { return };
     let client = &recorder.client;
-    finish(storm::start(storm::size() / 2));
+    overrun(client);
     // A loss is noticed by the next record of its kind and processor.
     let health = client.balanced_health();
     let figures = capture(&health);
@@ -55,7 +66,7 @@ fn a_lost_end_is_found_out() {
     let scratch = Scratch::new();
     let Some(recorder) = Recorder::start(&scratch, &["--ring-size", "32768"]) else { return };
     let client = &recorder.client;
-    finish(storm::start(storm::size() / 2));
+    overrun(client);
     assert!(capture(&client.balanced_health()).dropped_ring_full.exit > 0);
     wait_for("all that has ended to be shown so", || {
         let ghosts = client.events("name = workload and cmd ~ storm-child and state = running");

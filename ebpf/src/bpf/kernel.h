@@ -262,6 +262,8 @@ struct task_struct {
 	struct sched_entity se;
 	u64 utime, stime;
 	u64 start_boottime;
+	/* Another number after each exec. */
+	u64 self_exec_id;
 	const struct cred *cred;
 	char comm[16];
 	struct fs_struct *fs;

@@ -1,13 +1,13 @@
 /* The kernel half: what is captured at fork, exec and exit, and of processes that already run.
  *
- * Three BTF raw tracepoints write to one ring; a task iterator writes the same records to its
+ * Three BTF raw tracepoints, each in the lanes of `lane.h`, write to one ring; a task iterator writes the same records to its
  * reader. Nothing is interpreted here. Loads unchanged from Linux 5.10 on (the iterator: 5.18). */
 #include "image.h"
-#include "send.h"
+#include "lane.h"
 
 SEC("license") const char LICENSE[] = "Dual MIT/GPL";
 
-/* The number of elements is that of possible CPUs, set by the loader. */
+/* The number of elements is that of lanes and possible CPUs, set by the loader. */
 struct {
 	MAP_NUMBER(type, BPF_MAP_TYPE_ARRAY);
 	MAP_NUMBER(max_entries, 1);
@@ -23,20 +23,32 @@ struct {
 	MAP_TYPE(value, struct scratch);
 } iterator_scratch SEC(".maps");
 
-SEC("tp_btf/sched_process_fork")
-int recorder_fork(u64 *args)
+/* A program for each lane. */
+#define LANES(name, tracepoint)                                                                    \
+	LANE(name, tracepoint, 0)                                                                  \
+	LANE(name, tracepoint, 1)                                                                  \
+	LANE(name, tracepoint, 2)
+#define LANE(name, tracepoint, lane)                                                               \
+	SEC("tp_btf/" tracepoint)                                                                  \
+	int name##_##lane(u64 *args)                                                               \
+	{                                                                                          \
+		name(args, lane);                                                                  \
+		return 0;                                                                          \
+	}
+
+INLINE void recorder_fork(u64 *args, u32 lane)
 {
 	struct task_struct *parent = (void *)args[0];
 	struct task_struct *child = (void *)args[1];
 	struct fork_record record = {};
-	struct cpu_counters *counters;
+	struct cpu_counters *counters = counters_of(lane);
 	u32 namespace;
 
+	if (!counters || !take(counters, lane, RECORD_FORK, child->start_boottime))
+		return;
 	if (child->pid != child->tgid)
-		return 0;
-	counters = begin(&record.header, RECORD_FORK, sizeof(record));
-	if (!counters)
-		return 0;
+		return;
+	begin(&record.header, RECORD_FORK, sizeof(record), lane);
 	record.header.sequence = ++counters->fork.sequence;
 	if (!set_process_id(&record.parent, parent))
 		count(&counters->faults.other);
@@ -44,8 +56,8 @@ int recorder_fork(u64 *args)
 	    !innermost(child->thread_pid, &record.child.namespace_pid, &namespace))
 		count(&counters->faults.other);
 	send(&record, sizeof(record), &counters->fork);
-	return 0;
 }
+LANES(recorder_fork, "sched_process_fork")
 
 /* What a thread spent; the tracepoint comes before it is added to the process's own figures. */
 INLINE void add_thread(struct exit_record *record, struct task_struct *task)
@@ -59,21 +71,20 @@ INLINE void add_thread(struct exit_record *record, struct task_struct *task)
 	}
 }
 
-SEC("tp_btf/sched_process_exit")
-int recorder_exit(u64 *args)
+INLINE void recorder_exit(u64 *args, u32 lane)
 {
 	struct task_struct *task = (void *)args[0];
 	struct signal_struct *signal = task->signal;
 	struct task_struct *leader = task->group_leader;
 	struct exit_record record = {};
-	struct cpu_counters *counters;
+	struct cpu_counters *counters = counters_of(lane);
 
+	if (!counters || !take(counters, lane, RECORD_EXIT, task->start_boottime))
+		return;
 	/* Other threads live on. The last two can both see zero; user space drops the second. */
 	if (!signal || !leader || signal->live.counter)
-		return 0;
-	counters = begin(&record.header, RECORD_EXIT, sizeof(record));
-	if (!counters)
-		return 0;
+		return;
+	begin(&record.header, RECORD_EXIT, sizeof(record), lane);
 	record.header.sequence = ++counters->exit.sequence;
 	if (!set_process_id(&record.process, task))
 		count(&counters->faults.other);
@@ -92,8 +103,8 @@ int recorder_exit(u64 *args)
 	if (leader != task)
 		add_thread(&record, leader);
 	send(&record, sizeof(record), &counters->exit);
-	return 0;
 }
+LANES(recorder_exit, "sched_process_exit")
 
 /* The names given to exec: the interpreter's differs from the file's if the file was a script. */
 INLINE void set_names(struct scratch *s, struct linux_binprm *bprm)
@@ -151,22 +162,20 @@ INLINE struct scratch *cleared(struct scratch *s)
 	return s;
 }
 
-SEC("tp_btf/sched_process_exec")
-int recorder_exec(u64 *args)
+INLINE void recorder_exec(u64 *args, u32 lane)
 {
 	struct task_struct *task = (void *)args[0];
 	struct linux_binprm *bprm = (void *)args[2];
 	struct mm_struct *mm = task->mm;
-	u32 cpu = bpf_get_smp_processor_id();
-	struct scratch *s = bpf_map_lookup_elem(&exec_scratch, &cpu);
-	struct cpu_counters *counters;
+	u32 element = slot(lane);
+	struct scratch *s = bpf_map_lookup_elem(&exec_scratch, &element);
+	struct cpu_counters *counters = counters_of(lane);
 
-	if (!s)
-		return 0;
+	if (!s || !counters ||
+	    !take(counters, lane, RECORD_EXEC, task->start_boottime + task->self_exec_id))
+		return;
 	cleared(s);
-	counters = begin(&s->record.header, RECORD_EXEC, 0);
-	if (!counters)
-		return 0;
+	begin(&s->record.header, RECORD_EXEC, 0, lane);
 	s->record.header.sequence = ++counters->exec.sequence;
 	s->record.exec_thread = args[1];
 	s->record.argc = bprm->argc;
@@ -186,8 +195,8 @@ int recorder_exec(u64 *args)
 	}
 	count_image(counters, &s->record);
 	send_scratch(s, &counters->exec);
-	return 0;
 }
+LANES(recorder_exec, "sched_process_exec")
 
 /* An iterator's record must fit its buffer, so the environment gets what is left. */
 INLINE u64 iterator_room(struct scratch *s)

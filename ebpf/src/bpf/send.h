@@ -9,7 +9,7 @@ struct {
 	MAP_NUMBER(max_entries, 1 << 20);
 } events SEC(".maps");
 
-/* Element 0 is a `struct control`, element 1 + n the counters of CPU n (same size). Mapped by the
+/* Element 0 is a `struct control`, element 1 + n the counters of slot n (same size). Mapped by the
  * reader, which on old kernels may not call bpf(). */
 struct {
 	MAP_NUMBER(type, BPF_MAP_TYPE_ARRAY);
@@ -41,6 +41,21 @@ INLINE int is_env_captured(void)
 	return c && c->capture_env;
 }
 
+INLINE u32 cpus(void)
+{
+	volatile struct control *c = control();
+
+	return c ? c->cpus : 0;
+}
+
+/* The number of the last lane. */
+INLINE u32 last_lane(void)
+{
+	volatile struct control *c = control();
+
+	return c ? c->last_lane : 0;
+}
+
 INLINE u64 page_size_bytes(void)
 {
 	volatile struct control *c = control();
@@ -48,20 +63,30 @@ INLINE u64 page_size_bytes(void)
 	return c ? c->page_size_bytes : 0;
 }
 
-/* Fills the header but for the sequence number, which is the caller's to take from its own
- * counter: of one kind only one program runs on a CPU at a time (the kernel sees to that), so a
- * plain increment does. NULL never happens: the map has an element for each CPU. */
-INLINE struct cpu_counters *begin(struct record_header *header, u16 kind, u32 size)
+/* Where a program has its counters and scratch space: its own of each lane and CPU. */
+INLINE u32 slot(u32 lane)
 {
-	u32 element;
+	return lane * cpus() + bpf_get_smp_processor_id();
+}
 
+INLINE struct cpu_counters *counters_of(u32 lane)
+{
+	u32 element = slot(lane) + 1;
+
+	return bpf_map_lookup_elem(&shared, &element);
+}
+
+/* Fills the header but for the sequence number, which is the caller's to take from its own
+ * counter: of one kind and lane only one program runs on a CPU at a time (the kernel sees to
+ * that), so a plain increment does. */
+INLINE void begin(struct record_header *header, u16 kind, u32 size, u32 lane)
+{
 	header->size_bytes = size;
 	header->kind = kind;
 	header->version = WIRE_VERSION;
 	header->cpu = bpf_get_smp_processor_id();
+	header->lane = lane;
 	header->boottime_ns = bpf_ktime_get_boot_ns();
-	element = header->cpu + 1;
-	return bpf_map_lookup_elem(&shared, &element);
 }
 
 /* The reader frees ring space only when its database has the records. The kernel's own rule for

@@ -16,7 +16,9 @@ struct record_header {
 	u32 size_bytes;
 	u16 kind;
 	u16 version;
-	u32 cpu;
+	u16 cpu;
+	/* Which copy of the program it was. */
+	u16 lane;
 	u32 flags;
 	u64 sequence;
 	u64 boottime_ns;
@@ -153,15 +155,17 @@ struct image_record {
 	char comm[16];
 };
 
-/* The shared map: one control block, then one block of counters for each possible CPU. Every
- * block is whole cache lines, so that CPUs do not write to each other's. */
+/* The shared map: one control block, then for each lane one block of counters for each possible
+ * CPU. Every block is whole cache lines, so that CPUs do not write to each other's. */
 struct control {
 	u64 cookie;
 	u32 waiting;
 	u32 capture_env;
 	/* The kernel's BTF does not tell the size of a page. */
 	u32 page_size_bytes;
-	u32 reserved[43];
+	u32 cpus;
+	u32 last_lane;
+	u32 reserved[41];
 } __attribute__((aligned(64)));
 
 struct kind_counters {
@@ -179,5 +183,9 @@ struct cpu_counters {
 	struct kind_counters fork, exec, exit;
 	struct cause_counters faults;
 	struct cause_counters cuts;
-	u64 reserved[3];
+	/* Events that a copy handled in place of one the kernel had skipped, and events that a copy
+	 * left to the next one; both 0 where there is one lane. */
+	u64 taken_over;
+	u64 passed_on;
+	u64 reserved[1];
 } __attribute__((aligned(64)));

@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, OnceLock};
 use std::time::{Duration, Instant};
 
 use ebpf::event::{Body, Event, Image};
-use ebpf::load::{LoadError, Options, Programs};
+use ebpf::load::{Lanes, LoadError, Options, Programs};
 use ebpf::ring::Ring;
 use ebpf::shared::Shared;
 use ebpf::wire;
@@ -27,11 +27,11 @@ pub(crate) struct Recorder {
 }
 
 impl Recorder {
-    pub(crate) fn load(ring_size_bytes: u32) -> Result<Self, LoadError> {
-        let options = Options { ring_size_bytes, capture_env: true, cookie: COOKIE };
+    pub(crate) fn load(ring_size_bytes: u32, lanes: Lanes) -> Result<Self, LoadError> {
+        let options = Options { ring_size_bytes, capture_env: true, cookie: COOKIE, lanes };
         let mut programs = Programs::load(&options)?;
         let ring = Ring::map(programs.ring_fd(), programs.ring_size_bytes()).unwrap();
-        let shared = Shared::map(programs.shared_fd(), programs.cpus()).unwrap();
+        let shared = Shared::map(programs.shared_fd(), programs.slots()).unwrap();
         programs.attach()?;
         Ok(Self { programs, ring, shared, seen: Vec::new() })
     }
@@ -111,7 +111,11 @@ pub(crate) fn recorder() -> Option<MutexGuard<'static, Recorder>> {
 
 /// A recorder of its own for a test; `None` if this machine does not allow it.
 pub(crate) fn loaded(ring_size_bytes: u32) -> Option<Recorder> {
-    match Recorder::load(ring_size_bytes) {
+    loaded_with(ring_size_bytes, Lanes::AsNeeded)
+}
+
+pub(crate) fn loaded_with(ring_size_bytes: u32, lanes: Lanes) -> Option<Recorder> {
+    match Recorder::load(ring_size_bytes, lanes) {
         Ok(recorder) => Some(recorder),
         Err(error @ (LoadError::NotPermitted(_) | LoadError::NoBtf(_))) => {
             let is_required = std::env::var_os("BPF_RECORDER_REQUIRE_KERNEL").is_some();

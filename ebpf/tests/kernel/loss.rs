@@ -3,11 +3,13 @@
 use std::collections::HashMap;
 
 use ebpf::event::{Body, Event};
+use ebpf::load::Lanes;
+use ebpf::shared::SlotCounters;
 
-use crate::fixture::{COOKIE, Recorder, loaded, recorder, run_true, true_program};
+use crate::fixture::{COOKIE, Recorder, loaded, loaded_with, recorder, run_true, true_program};
 
-/// Records missing according to the sequence numbers, up to the last one of each kind and CPU.
-fn gaps<'a>(events: impl Iterator<Item = Event<'a>>) -> (u64, HashMap<(u32, u8), u64>) {
+/// Records missing according to the sequence numbers, up to the last one of each kind, CPU and lane.
+fn gaps<'a>(events: impl Iterator<Item = Event<'a>>) -> (u64, HashMap<(u32, u32, u8), u64>) {
     let mut last = HashMap::new();
     let mut missing = 0;
     for event in events {
@@ -17,7 +19,7 @@ fn gaps<'a>(events: impl Iterator<Item = Event<'a>>) -> (u64, HashMap<(u32, u8),
             Body::Exit(_) => 2,
             Body::Running(_) => unreachable!("not in the ring"),
         };
-        let before = last.insert((event.cpu, kind), event.sequence).unwrap_or(0);
+        let before = last.insert((event.cpu, event.lane, kind), event.sequence).unwrap_or(0);
         assert!(event.sequence > before);
         missing += event.sequence - before - 1;
     }
@@ -44,11 +46,10 @@ fn a_ring_too_small_counts_what_it_dropped() {
 
     let (missing, last) = gaps(recorder.events());
     let mut behind_the_last = 0;
-    for (cpu, counters) in recorder.shared.counters().iter().enumerate() {
-        let cpu = u32::try_from(cpu).unwrap();
+    for SlotCounters { cpu, lane, counters } in recorder.shared.counters() {
         for (kind, counters) in [(0, counters.fork), (1, counters.exec), (2, counters.exit)] {
             assert_eq!(counters.sequence, counters.sent + counters.dropped_ring_full);
-            let seen = last.get(&(cpu, kind)).copied().unwrap_or(0);
+            let seen = last.get(&(cpu, lane, kind)).copied().unwrap_or(0);
             behind_the_last += counters.sequence - seen;
         }
     }
@@ -71,6 +72,38 @@ fn a_small_ring_that_is_read_wraps_without_loss() {
     assert_eq!(recorder.shared.totals().dropped(), 0);
     assert_eq!(gaps(recorder.events()).0, 0);
     assert_eq!(recorder.ring.released(), recorder.ring.produced());
+}
+
+#[test]
+fn with_all_lanes_each_event_comes_once() {
+    let Some(mut recorder) = loaded_with(8 << 20, Lanes::All) else { return };
+    let pids: Vec<u32> = (0..50).map(|_| run_true(&true_program(), |_| ())).collect();
+    std::thread::spawn(|| ()).join().unwrap();
+    recorder.programs.detach();
+    settle(&mut recorder);
+    for pid in pids {
+        let of_pid = |is_it: fn(&Body<'_>) -> Option<u32>| {
+            recorder.events().filter(|event| is_it(&event.body) == Some(pid)).count()
+        };
+        let forks = of_pid(|body| match body {
+            Body::Fork(fork) => Some(fork.child.pid),
+            _ => None,
+        });
+        let execs = of_pid(|body| match body {
+            Body::Exec(image) => Some(image.process.pid),
+            _ => None,
+        });
+        let exits = of_pid(|body| match body {
+            Body::Exit(exit) => Some(exit.process.pid),
+            _ => None,
+        });
+        assert_eq!((forks, execs, exits), (1, 1, 1), "{pid}");
+    }
+    let totals = recorder.shared.totals();
+    let missed = recorder.programs.statistics().unwrap().into_iter();
+    let missed = missed.filter(|program| program.name.ends_with("_0"));
+    let missed: u64 = missed.filter_map(|program| program.recursion_misses).sum();
+    assert_eq!((totals.taken_over, totals.passed_on), (missed, 0));
 }
 
 #[test]
@@ -118,5 +151,7 @@ fn programs_report_their_runs() {
     let Some(recorder) = recorder() else { return };
     let statistics = recorder.programs.statistics().unwrap();
     let names: Vec<_> = statistics.iter().map(|program| program.name).collect();
-    assert!(names.starts_with(&["recorder_exit", "recorder_exec", "recorder_fork"]));
+    for name in ["recorder_exit_0", "recorder_exec_0", "recorder_fork_0"] {
+        assert!(names.contains(&name), "{names:?}");
+    }
 }

@@ -9,6 +9,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::process::Command;
 
 use ebpf::event::{Body, Faults};
+use ebpf::load::{Lanes, Options};
 use ebpf::ring::Ring;
 use ebpf::shared::Shared;
 use nix::libc;
@@ -31,7 +32,7 @@ fn a_reader_needs_no_privilege() {
         setuid(Uid::from_raw(65534)).unwrap();
         let programs = &recorder.programs;
         let mut ring = Ring::map(programs.ring_fd(), programs.ring_size_bytes()).unwrap();
-        let shared = Shared::map(programs.shared_fd(), programs.cpus()).unwrap();
+        let shared = Shared::map(programs.shared_fd(), programs.slots()).unwrap();
         assert_eq!((ring.position(), shared.cookie()), (expected, COOKIE));
         assert!(ring.next().is_some());
         shared.set_waiting(true);
@@ -187,8 +188,12 @@ fn a_missing_permission_is_named() {
     let (_, status) = forked(|| {
         setgid(Gid::from_raw(65534)).unwrap();
         setuid(Uid::from_raw(65534)).unwrap();
-        let options =
-            ebpf::load::Options { ring_size_bytes: 1 << 16, capture_env: true, cookie: 0 };
+        let options = Options {
+            ring_size_bytes: 1 << 16,
+            capture_env: true,
+            cookie: 0,
+            lanes: Lanes::AsNeeded,
+        };
         let result = ebpf::load::Programs::load(&options).map(|_| ());
         let is_named = matches!(result, Err(ebpf::load::LoadError::NotPermitted(_)));
         if !is_named {
@@ -202,7 +207,8 @@ fn a_missing_permission_is_named() {
 #[test]
 fn a_bad_size_is_named() {
     let Some(_recorder) = recorder() else { return };
-    let options = ebpf::load::Options { ring_size_bytes: 5000, capture_env: true, cookie: 0 };
+    let options =
+        Options { ring_size_bytes: 5000, capture_env: true, cookie: 0, lanes: Lanes::AsNeeded };
     let result = ebpf::load::Programs::load(&options).map(|_| ());
     assert!(matches!(result, Err(ebpf::load::LoadError::BadRingSize { .. })), "{result:?}");
 }
