@@ -37,6 +37,10 @@ pub struct Done {
     pub cursor: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+    /// What happened just before the question may not be in the answer: the recorder could not
+    /// write it in time.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub behind: bool,
 }
 
 /// A stretch of one CPU's records that were lost.

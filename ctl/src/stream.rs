@@ -49,6 +49,11 @@ impl Stream {
                     return Err(CommandError::failure(format!("the recorder gave up: {text}"))
                         .hint("what was printed so far is not the whole result"));
                 }
+                if done.behind {
+                    anstream::eprintln!(
+                        "note: the recorder is behind in writing; the newest events may be missing"
+                    );
+                }
                 self.done = Some(done);
                 None
             }
@@ -160,7 +165,7 @@ mod tests {
         )
         .await;
         assert_eq!(lines, [(Kind::Event, 21), (Kind::Missed(3), 12)]);
-        assert_eq!(end, Ok(Done { count: 1, cursor: Some("c".to_owned()), error: None }));
+        assert_eq!(end, Ok(Done { count: 1, cursor: Some("c".to_owned()), ..Done::default() }));
     }
 
     #[tokio::test]

@@ -105,7 +105,7 @@ fn gap() -> String {
 
 fn done(count: usize, has_more: bool) -> String {
     let cursor = has_more.then(|| "more".to_owned());
-    line(&Line::Done(Done { count: count as u64, cursor, error: None }))
+    line(&Line::Done(Done { count: count as u64, cursor, ..Done::default() }))
 }
 
 /// A pipe that another thread fills; `more` is written until nobody reads any more.

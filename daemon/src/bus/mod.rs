@@ -100,12 +100,13 @@ impl Service {
         }
     }
 
-    /// So that an answer holds everything that happened before the question.
-    async fn flush(&self) {
+    /// So that an answer holds everything that happened before the question; false if it may not.
+    async fn flush(&self) -> bool {
         #[cfg(feature = "capture")]
         if let Some(live) = &self.inner.live {
-            live.pipeline.flush().await;
+            return live.pipeline.flush().await;
         }
+        true
     }
 
     /// Runs a query on a thread of its own; a failed one was told to the client or the log.

@@ -25,13 +25,19 @@ pub(crate) struct Sink {
     file: File,
     buffer: Vec<u8>,
     count: u64,
+    is_behind: bool,
 }
 
 impl Sink {
     pub(crate) fn new(end: OwnedFd) -> io::Result<Self> {
         let file = File::from(end);
         nix::fcntl::fcntl(&file, nix::fcntl::FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
-        Ok(Self { file, buffer: Vec::with_capacity(BUFFER + 4096), count: 0 })
+        Ok(Self { file, buffer: Vec::with_capacity(BUFFER + 4096), count: 0, is_behind: false })
+    }
+
+    /// The result may lack what happened last.
+    pub(crate) fn set_behind(&mut self, is_behind: bool) {
+        self.is_behind = is_behind;
     }
 
     /// Cancels a query when the client closes its end.
@@ -53,8 +59,8 @@ impl Sink {
 
     /// The last line.
     pub(crate) fn done(mut self, cursor: Option<String>, error: Option<String>) -> io::Result<()> {
-        let count = self.count;
-        self.json(&Line::Done(Done { count, cursor, error }))?;
+        let (count, behind) = (self.count, self.is_behind);
+        self.json(&Line::Done(Done { count, cursor, error, behind }))?;
         self.flush()
     }
 

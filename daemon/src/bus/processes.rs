@@ -59,10 +59,11 @@ impl Processes {
                 Error::InvalidArgument("cursor: give that of the last `done` line".to_owned())
             })?),
         };
-        self.service.flush().await;
+        let is_current = self.service.flush().await;
         let reader = self.service.inner.reader.clone();
         let (reading, writing) = pipe::new().map_err(failed)?;
         let mut sink = Sink::new(writing).map_err(failed)?;
+        sink.set_behind(!is_current);
         self.service.spawn_query(move || {
             let selection = Selection {
                 filter: &filter,

@@ -65,13 +65,15 @@ pub(crate) struct Handle {
 
 impl Handle {
     /// Waits until everything that happened before this call is in the database. Gives up after a
-    /// while: a query on an older state is better than none.
-    pub(crate) async fn flush(&self) {
+    /// while, and answers false: a query on an older state is better than none.
+    pub(crate) async fn flush(&self) -> bool {
         let (sender, receiver) = oneshot::channel();
-        if self.order(Order::Flush(sender)).is_some()
-            && let Ok(Ok(target)) = tokio::time::timeout(Self::PATIENCE, receiver).await
-        {
-            self.wait_for(target).await;
+        if self.order(Order::Flush(sender)).is_none() {
+            return false;
+        }
+        match tokio::time::timeout(Self::PATIENCE, receiver).await {
+            Ok(Ok(target)) => self.wait_for(target).await,
+            _ => false,
         }
     }
 
@@ -111,10 +113,10 @@ impl Handle {
         Some(())
     }
 
-    async fn wait_for(&self, target: Committed) {
+    async fn wait_for(&self, target: Committed) -> bool {
         let mut committed = self.committed.clone();
         let reached = committed.wait_for(|now| now.ring_position >= target.ring_position);
-        let _ = tokio::time::timeout(Self::PATIENCE, reached).await;
+        matches!(tokio::time::timeout(Self::PATIENCE, reached).await, Ok(Ok(_)))
     }
 }
 
