@@ -2,6 +2,8 @@
 
 use zbus::OwnedFd;
 
+pub use crate::rule::Affected;
+
 pub const NAME: &str = "org.bpfrecorder.Recorder1";
 pub const PATH: &str = "/org/bpfrecorder/Recorder1";
 
@@ -118,4 +120,104 @@ pub trait Processes {
         limit: u32,
         rarest: bool,
     ) -> Result<Vec<Count>, Error>;
+}
+
+#[zbus::proxy(
+    interface = "org.bpfrecorder.Recorder1.Rules",
+    default_service = "org.bpfrecorder.Recorder1",
+    default_path = "/org/bpfrecorder/Recorder1"
+)]
+pub trait Rules {
+    /// Every rule with its state: a JSON array of [`crate::rule::RuleInfo`].
+    async fn list(&self) -> Result<String, Error>;
+
+    /// One rule with its text: JSON, see [`crate::rule::RuleText`].
+    ///
+    /// `id` is the id of a rule, a beginning of one that is no other's, or a whole title.
+    async fn get(&self, id: &str) -> Result<String, Error>;
+
+    /// Switches rules on or off. `patterns` are ids, titles, `tag:TAG`, `level:LEVEL`, or globs of
+    /// these; a rule that fits one is meant.
+    async fn set_enabled(&self, patterns: &[&str], is_enabled: bool) -> Result<Affected, Error>;
+
+    /// Stores a file of rules, replacing an uploaded one of the same name: JSON, see
+    /// [`crate::rule::Report`].
+    async fn upload(&self, name: &str, content: &[u8]) -> Result<String, Error>;
+
+    /// As `upload`, and stores nothing.
+    async fn validate(&self, name: &str, content: &[u8]) -> Result<String, Error>;
+
+    /// Removes uploaded rules; `patterns` as of `set_enabled`.
+    async fn remove(&self, patterns: &[&str]) -> Result<Affected, Error>;
+
+    /// Reads all directories anew; returns when the rules are in force.
+    async fn reload(&self) -> Result<(), Error>;
+
+    /// What a stored rule (`id`) would have fired on, among the records that match `filter`: NDJSON
+    /// of [`crate::rule::HuntLine`].
+    async fn hunt(&self, id: &str, filter: &str) -> Result<OwnedFd, Error>;
+
+    /// As `hunt`, for rules that are not stored.
+    async fn hunt_text(&self, content: &[u8], filter: &str) -> Result<OwnedFd, Error>;
+
+    /// The set of rules, or the state of one, is another.
+    #[zbus(signal)]
+    fn changed(&self) -> zbus::Result<()>;
+}
+
+#[zbus::proxy(
+    interface = "org.bpfrecorder.Recorder1.Alerts",
+    default_service = "org.bpfrecorder.Recorder1",
+    default_path = "/org/bpfrecorder/Recorder1"
+)]
+pub trait Alerts {
+    /// Alerts as NDJSON of [`crate::alert::AlertLine`] on a pipe, newest first.
+    ///
+    /// `filter` is of the process that made the rule fire. `selection` narrows to statuses, a
+    /// lowest level and a rule. `limit` 0 means all. `cursor` is empty or that of the last `done`
+    /// line.
+    async fn query(
+        &self,
+        filter: &str,
+        selection: &AlertSelection,
+        limit: u32,
+        cursor: &str,
+    ) -> Result<OwnedFd, Error>;
+
+    /// Alerts as they are raised, and as they change, until the pipe is closed; first the newest
+    /// `backlog` stored ones.
+    async fn subscribe(
+        &self,
+        filter: &str,
+        selection: &AlertSelection,
+        backlog: u32,
+    ) -> Result<OwnedFd, Error>;
+
+    /// One alert: JSON, see [`crate::alert::Alert`].
+    async fn get(&self, id: u64) -> Result<String, Error>;
+
+    /// Sets the status of alerts, with a note (empty: none); an empty status leaves it. Returns how
+    /// many there were of these ids.
+    async fn set(&self, ids: &[u64], status: &str, note: &str) -> Result<u32, Error>;
+
+    /// A rule fired for the first time on this. Repeats raise nothing.
+    #[zbus(signal)]
+    fn raised(&self, id: u64, rule_id: &str, level: &str) -> zbus::Result<()>;
+
+    /// The status or the note of an alert is another.
+    #[zbus(signal)]
+    fn updated(&self, id: u64) -> zbus::Result<()>;
+}
+
+/// Which alerts; an empty part does not narrow.
+#[derive(
+    Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize, zbus::wire::Type,
+)]
+pub struct AlertSelection {
+    /// Names of [`crate::alert::Status`].
+    pub statuses: Vec<String>,
+    /// Name of the lowest [`crate::rule::Level`].
+    pub level: String,
+    /// Id of a rule, or a glob of its title.
+    pub rule: String,
 }

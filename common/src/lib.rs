@@ -3,6 +3,7 @@
 //!
 //! Plain data and pure logic. Deliberately absent: files, sockets, SQLite, eBPF, clocks.
 
+pub mod alert;
 pub mod bus;
 pub mod ecs;
 pub mod escape;
@@ -10,4 +11,5 @@ pub mod filter;
 pub mod health;
 pub mod id;
 pub mod record;
+pub mod rule;
 pub mod time;
