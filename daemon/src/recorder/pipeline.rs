@@ -140,6 +140,8 @@ pub(crate) struct Pipeline {
     sweep_at: Option<u64>,
     programs: Vec<Program>,
     misses: Misses,
+    /// Drops of a full ring when all losses were last settled.
+    settled_drops: u64,
     next_statistics: Instant,
     next_beat: Instant,
     snapshot: &'static str,
@@ -207,6 +209,7 @@ impl Pipeline {
             sweep_at: None,
             programs: Vec::new(),
             misses: Misses::new(),
+            settled_drops: 0,
             next_statistics: Instant::now() + STATISTICS,
             next_beat: Instant::now(),
             snapshot: "none",
@@ -437,6 +440,10 @@ impl Pipeline {
         if now >= self.next_beat {
             self.next_beat = now + REST;
             self.link.send(&Request::Progress);
+            let dropped = self.shared.totals().dropped();
+            if dropped != self.settled_drops && self.settle_losses() {
+                self.settled_drops = dropped;
+            }
         }
         if now >= self.next_statistics {
             self.look_at_statistics();
@@ -480,23 +487,28 @@ impl Pipeline {
 
     /// With the ring read to its end, numbers that are still missing are losses.
     ///
-    /// Only if the counters stand still: a program may have taken a number and not sent yet.
-    fn settle_losses(&mut self) {
+    /// Only if the counters stand still: a program may have taken a number and not sent yet. False
+    /// where something is left to settle.
+    fn settle_losses(&mut self) -> bool {
         let before = self.shared.counters();
         std::thread::sleep(Duration::from_millis(1));
         if self.ring.position() != self.ring.produced() {
-            return;
+            return false;
         }
         let now = clock::boottime_ns();
+        let mut is_settled = true;
         for (first, second) in before.iter().zip(&self.shared.counters()) {
             let slot = Slot { cpu: first.cpu, lane: first.lane };
             for kind in Kind::ALL {
                 let (a, b) = (kind.counters(&first.counters), kind.counters(&second.counters));
                 if a.sequence == b.sequence && b.sequence == b.sent + b.dropped_ring_full {
                     self.tracker.give_up(now, slot, kind, b.sequence);
+                } else {
+                    is_settled = false;
                 }
             }
         }
+        is_settled
     }
 
     fn look_at_statistics(&mut self) {

@@ -17,7 +17,7 @@ pub(super) fn unpack(value: &[u8], raw_bytes: Option<i64>) -> std::io::Result<Co
     }
 }
 
-const MOST_BYTES: usize = 1 << 20;
+const MOST_BYTES: usize = 16 << 20;
 
 /// Appends `value` in LEB128.
 #[cfg(feature = "capture")]

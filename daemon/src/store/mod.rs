@@ -4,6 +4,7 @@
 //! small integers. Times: a row has its wall time once (`time_ns`); start and end are kept as
 //! distances on the boot clock, so that a step of the wall clock cannot reorder them.
 
+mod alerts;
 #[cfg(feature = "capture")]
 mod columns;
 mod dictionary;
@@ -19,13 +20,18 @@ mod tests;
 mod thread;
 mod tree;
 #[cfg(feature = "capture")]
+mod triage;
+#[cfg(feature = "capture")]
 mod write;
 
+pub(crate) use alerts::{AlertPage, Snapshot};
 pub(crate) use error::StoreError;
 pub(crate) use read::{Control, Reader, Selection, Stopped, Totals};
 #[cfg(feature = "capture")]
 pub(crate) use thread::{Committed, WriterThread};
 pub(crate) use tree::Reach;
+#[cfg(feature = "capture")]
+pub(crate) use triage::{Change, NewAlert, RecentAlert, Repeat};
 #[cfg(feature = "capture")]
 pub(crate) use write::{Batch, EndOfRows, GapRow, Pending, RingPosition, StoredRunning, Writer};
 

@@ -10,11 +10,11 @@ use super::StoreError;
 const APPLICATION_ID: i64 = 0x4250_4652;
 
 /// Step n takes a database from `user_version` n to n + 1. Never edited once released.
-const MIGRATIONS: &[&str] = &[VERSION_1];
+const MIGRATIONS: &[&str] = &[VERSION_1, VERSION_2];
 
 /// The version that this program writes.
-pub(super) const VERSION: i64 = 1;
-const _: () = assert!(MIGRATIONS.len() == 1, "one step for each version");
+pub(super) const VERSION: i64 = 2;
+const _: () = assert!(MIGRATIONS.len() == 2, "one step for each version");
 
 const VERSION_1: &str = "
 CREATE TABLE meta (
@@ -183,6 +183,59 @@ CREATE TABLE gaps (
     cause   TEXT NOT NULL
 ) STRICT;
 CREATE INDEX gaps_time ON gaps (time_ns);
+";
+
+const VERSION_2: &str = "
+-- Documents in JSON: rules as they were when they fired, events as they were then.
+CREATE TABLE document (
+    id        INTEGER PRIMARY KEY,
+    hash      INTEGER NOT NULL,
+    raw_bytes INTEGER,
+    value     BLOB NOT NULL
+) STRICT;
+CREATE INDEX document_hash ON document (hash);
+
+CREATE TABLE alert (
+    id       INTEGER PRIMARY KEY,
+    -- The event that raised it, and the last of its repeats.
+    time_ns  INTEGER NOT NULL,
+    last_ns  INTEGER NOT NULL,
+    count    INTEGER NOT NULL,
+    rule_id  TEXT NOT NULL,
+    title    TEXT NOT NULL,
+    -- 0 informational, 1 low, 2 medium, 3 high, 4 critical.
+    level    INTEGER NOT NULL,
+    -- 0 new, 1 in progress, 2 resolved, 3 false positive.
+    status   INTEGER NOT NULL,
+    -- Row of the image.
+    process  INTEGER NOT NULL,
+    -- Hash of what a repeat has in common with it.
+    likeness INTEGER NOT NULL,
+    rule     INTEGER NOT NULL REFERENCES document (id),
+    snapshot INTEGER NOT NULL REFERENCES document (id)
+) STRICT;
+CREATE INDEX alert_process ON alert (process);
+CREATE INDEX alert_rule ON alert (rule_id);
+
+-- What people said of alerts.
+CREATE TABLE alert_change (
+    id      INTEGER PRIMARY KEY,
+    alert   INTEGER NOT NULL REFERENCES alert (id),
+    time_ns INTEGER NOT NULL,
+    uid     INTEGER NOT NULL,
+    user    TEXT,
+    status  INTEGER NOT NULL,
+    note    TEXT
+) STRICT;
+CREATE INDEX alert_change_alert ON alert_change (alert);
+
+-- Rules that somebody switched on or off; of others the default holds.
+CREATE TABLE rule_switch (
+    rule_id    TEXT PRIMARY KEY,
+    is_enabled INTEGER NOT NULL,
+    time_ns    INTEGER NOT NULL,
+    uid        INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
 ";
 
 /// Brings the database to [`VERSION`], or says why it cannot.

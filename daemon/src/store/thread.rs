@@ -101,9 +101,7 @@ struct Worker {
 impl Worker {
     fn run(&mut self, batches: &Receiver<Box<Batch>>) {
         while let Ok(batch) = batches.recv() {
-            if !self.write(&batch) {
-                return;
-            }
+            let Some(counts) = self.write(&batch) else { return };
             self.committed.send_modify(|committed| {
                 if let Some(ring) = &batch.ring {
                     committed.ring_position = ring.position;
@@ -112,20 +110,24 @@ impl Worker {
                     committed.row = committed.row.max(last);
                 }
             });
+            for (change, count) in batch.changes.into_iter().zip(counts) {
+                // Whoever asked may have gone.
+                let _ = change.answer.send(count);
+            }
         }
     }
 
-    /// Tries until it works; false when told to give up.
-    fn write(&mut self, batch: &Batch) -> bool {
+    /// Tries until it works; `None` when told to give up.
+    fn write(&mut self, batch: &Batch) -> Option<Vec<u32>> {
         let mut is_told = false;
         loop {
             match self.writer.write(batch) {
-                Ok(()) => {
+                Ok(counts) => {
                     if is_told {
                         tracing::info!("the database can be written again");
                         self.set_trouble(None);
                     }
-                    return true;
+                    return Some(counts);
                 }
                 Err(error) => {
                     if !is_told {
@@ -139,12 +141,12 @@ impl Worker {
                         if let Err(error) = Writer::replace(path, now_ns()) {
                             tracing::error!("{error}");
                         }
-                        return false;
+                        return None;
                     }
                 }
             }
             if self.is_abandoned.load(Ordering::Relaxed) {
-                return false;
+                return None;
             }
             std::thread::sleep(RETRY);
         }

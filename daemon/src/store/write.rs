@@ -16,6 +16,7 @@ use super::columns::{
 };
 use super::dictionary::{Dictionary, TupleSql, content_hash, push_varint, tuple_id};
 use super::schema;
+use super::triage::{self, Change, NewAlert, Repeat};
 
 /// What one transaction brings.
 #[derive(Debug, Default)]
@@ -27,6 +28,10 @@ pub(crate) struct Batch {
     /// Ends of processes whose rows are already stored.
     pub(crate) ends: Vec<EndOfRows>,
     pub(crate) gaps: Vec<GapRow>,
+    pub(crate) alerts: Vec<NewAlert>,
+    pub(crate) repeats: Vec<Repeat>,
+    /// What people asked for.
+    pub(crate) changes: Vec<Change>,
     /// How far the ring has been read: stored with the rows, so that a restart neither repeats nor
     /// skips.
     pub(crate) ring: Option<RingPosition>,
@@ -79,12 +84,13 @@ pub(crate) struct StoredRunning {
 }
 
 pub(crate) struct Writer {
-    connection: Connection,
-    path: PathBuf,
+    pub(super) connection: Connection,
+    pub(super) path: PathBuf,
     text: Dictionary,
     args: Dictionary,
     env_var: Dictionary,
     env: Dictionary,
+    document: Dictionary,
     executable_sql: TupleSql,
     context_sql: TupleSql,
     executables: HashMap<Arc<Executable>, i64, foldhash::fast::RandomState>,
@@ -165,6 +171,7 @@ impl Writer {
             args: Dictionary::new("args", true),
             env_var: Dictionary::new("env_var", true),
             env: Dictionary::new("env", false),
+            document: Dictionary::new("document", true),
             executable_sql: TupleSql::new("executable", &EXECUTABLE_COLUMNS),
             context_sql: TupleSql::new("context", &CONTEXT_COLUMNS),
             executables: HashMap::default(),
@@ -194,12 +201,18 @@ impl Writer {
         Ok(writer)
     }
 
-    /// Writes the whole batch, or nothing of it.
-    pub(crate) fn write(&mut self, batch: &Batch) -> Result<(), StoreError> {
+    /// Writes the whole batch, or nothing of it. Returns how many rows each change was about.
+    pub(crate) fn write(&mut self, batch: &Batch) -> Result<Vec<u32>, StoreError> {
         let result = self.try_write(batch);
         if result.is_err() {
             // Ids from the transaction that was rolled back must not be used again.
-            for dictionary in [&mut self.text, &mut self.args, &mut self.env_var, &mut self.env] {
+            for dictionary in [
+                &mut self.text,
+                &mut self.args,
+                &mut self.env_var,
+                &mut self.env,
+                &mut self.document,
+            ] {
                 dictionary.forget();
             }
             self.executables.clear();
@@ -209,16 +222,18 @@ impl Writer {
         result.map_err(|error| StoreError::of(&self.path, error))
     }
 
-    fn try_write(&mut self, batch: &Batch) -> rusqlite::Result<()> {
+    fn try_write(&mut self, batch: &Batch) -> rusqlite::Result<Vec<u32>> {
         self.connection.execute_batch("BEGIN IMMEDIATE")?;
-        let result = self.write_rows(batch).and_then(|()| self.connection.execute_batch("COMMIT"));
+        let result = self
+            .write_rows(batch)
+            .and_then(|counts| self.connection.execute_batch("COMMIT").map(|()| counts));
         if result.is_err() && !self.connection.is_autocommit() {
             let _ = self.connection.execute_batch("ROLLBACK");
         }
         result
     }
 
-    fn write_rows(&mut self, batch: &Batch) -> rusqlite::Result<()> {
+    fn write_rows(&mut self, batch: &Batch) -> rusqlite::Result<Vec<u32>> {
         for pending in batch.records.iter().chain(&batch.replaced) {
             self.write_record(pending)?;
         }
@@ -232,13 +247,22 @@ impl Writer {
                 )?
                 .execute(params![gap.time_ns, gap.cpu, gap.kind, int(gap.count), gap.cause])?;
         }
+        for alert in &batch.alerts {
+            triage::raise(&self.connection, &mut self.document, alert)?;
+        }
+        for repeat in &batch.repeats {
+            triage::repeat(&self.connection, repeat)?;
+        }
+        let changes = batch.changes.iter();
+        let counts =
+            changes.map(|change| triage::change(&self.connection, change)).collect::<Result<_, _>>()?;
         if let Some(ring) = &batch.ring {
             self.set_meta("ring_cookie", &ring.cookie.cast_signed())?;
             self.set_meta("ring_position", &ring.position.cast_signed())?;
             self.set_meta("ring_progress", &ring.progress)?;
             self.set_meta("ring_is_finished", &ring.is_last)?;
         }
-        Ok(())
+        Ok(counts)
     }
 
     fn write_record(&mut self, pending: &Pending) -> rusqlite::Result<()> {
