@@ -81,7 +81,8 @@ pub struct Parent {
     pub executable: Arc<[u8]>,
     /// NUL-terminated arguments of the parent at the time, empty where not known.
     pub args: Arc<[u8]>,
-    pub user_id: Option<u32>,
+    /// Of the parent; `None` where not known.
+    pub context: Option<Arc<Context>>,
     pub source: ParentSource,
 }
 

@@ -10,6 +10,7 @@ pub mod settings;
 #[doc(hidden)]
 pub mod bench;
 mod bus;
+mod detect;
 #[cfg(feature = "capture")]
 mod enrich;
 mod log;

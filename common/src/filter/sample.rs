@@ -143,12 +143,12 @@ fn process_id() -> BoxedStrategy<ProcessId> {
 
 fn parent() -> BoxedStrategy<Parent> {
     let source = select(&[ParentSource::Fork, ParentSource::Current][..]);
-    (process_id(), bytes(), list(), option::of(number()), source)
-        .prop_map(|(process, executable, args, user_id, source)| Parent {
+    (process_id(), bytes(), list(), source)
+        .prop_map(|(process, executable, args, source)| Parent {
             process,
             executable: executable.into(),
             args: args.into(),
-            user_id,
+            context: None,
             source,
         })
         .boxed()

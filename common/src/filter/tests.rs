@@ -47,7 +47,7 @@ fn full() -> Record {
             process: id(42),
             executable: Arc::from(&b"/usr/sbin/sshd"[..]),
             args: strings(&[b"sshd:", b"alice"]).bytes,
-            user_id: Some(0),
+            context: None,
             source: ParentSource::Fork,
         }),
         namespace_pid: 1,

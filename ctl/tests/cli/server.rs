@@ -53,7 +53,7 @@ fn record(pid: u32) -> Record {
             process: process(1, 1),
             executable: Arc::from([]),
             args: Arc::from([]),
-            user_id: None,
+            context: None,
             source: ParentSource::Fork,
         }),
         namespace_pid: pid,

@@ -480,9 +480,9 @@ impl Tracker {
                 executable: image
                     .map_or_else(|| Arc::from([]), |image| image.executable.path.bytes.clone()),
                 args: image.map_or_else(|| Arc::from([]), |image| image.args.bytes.clone()),
-                user_id: image
-                    .filter(|image| !image.context.is_unknown)
-                    .map(|image| image.context.uid),
+                context: image
+                    .map(|image| image.context.clone())
+                    .filter(|context| !context.is_unknown),
                 source,
             },
         }

@@ -79,8 +79,8 @@ impl Reader {
     /// How many alerts there are of each rule.
     pub(crate) fn alert_counts(&self, control: &Control) -> Result<HashMap<String, u64>, Stopped> {
         self.run(control, |connection| {
-            let mut statement =
-                connection.prepare_cached("SELECT rule_id, count(*) FROM alert GROUP BY rule_id")?;
+            let mut statement = connection
+                .prepare_cached("SELECT rule_id, count(*) FROM alert GROUP BY rule_id")?;
             let rows = statement
                 .query_map([], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.cast_unsigned())))?;
             rows.collect()
@@ -125,20 +125,14 @@ fn alerts(
     Ok(None)
 }
 
-fn select(
-    connection: &Connection,
-    page: &AlertPage<'_>,
-) -> rusqlite::Result<(String, Vec<Value>)> {
+fn select(connection: &Connection, page: &AlertPage<'_>) -> rusqlite::Result<(String, Vec<Value>)> {
     let mut query = format!("SELECT {COLUMNS} FROM alert a");
     let mut params = Vec::new();
     if page.filter.expr == Expr::True {
         query.push_str(" WHERE 1");
     } else {
         let condition = sql::condition(connection, page.filter)?;
-        query.push_str(&format!(
-            " JOIN process p ON p.id = a.process WHERE {}",
-            condition.sql
-        ));
+        query.push_str(&format!(" JOIN process p ON p.id = a.process WHERE {}", condition.sql));
         params = condition.params;
     }
     query.push_str(&format!(" AND a.level >= {}", page.level as u8));
@@ -210,9 +204,9 @@ fn document<T: for<'d> Deserialize<'d>>(connection: &Connection, id: i64) -> rus
     let bytes = connection
         .prepare_cached("SELECT value, raw_bytes FROM document WHERE id = ?1")?
         .query_row([id], |row| {
-            let bytes = unpack(row.get_ref(0)?.as_blob()?, row.get(1)?).map_err(damaged)?;
-            Ok(bytes.into_owned())
-        })?;
+        let bytes = unpack(row.get_ref(0)?.as_blob()?, row.get(1)?).map_err(damaged)?;
+        Ok(bytes.into_owned())
+    })?;
     serde_json::from_slice(&bytes).map_err(damaged)
 }
 

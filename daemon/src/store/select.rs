@@ -187,7 +187,7 @@ impl<'c> Resolver<'c> {
             process: ProcessId { boot, pid, start_boottime_ns },
             executable: Arc::from([]),
             args: Arc::from([]),
-            user_id: None,
+            context: None,
             source,
         }))
     }
@@ -222,7 +222,7 @@ impl<'c> Resolver<'c> {
                         Some(id) => self.args(id)?,
                         None => Arc::from([]),
                     },
-                    user_id: (!context.is_unknown).then_some(context.uid),
+                    context: (!context.is_unknown).then_some(context),
                     source: ParentSource::Fork,
                 })
             }

@@ -258,7 +258,7 @@ fn a_tree_has_ancestors_first_and_siblings_by_start() {
             process: of.process,
             executable: Arc::from([]),
             args: Arc::from([]),
-            user_id: None,
+            context: None,
             source: common::record::ParentSource::Fork,
         };
         Record { parent: Some(parent), ..record }

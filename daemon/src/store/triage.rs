@@ -54,8 +54,15 @@ pub(crate) struct Change {
 #[derive(Debug)]
 pub(crate) enum What {
     /// Status (`None`: as it is) and note of alerts.
-    Alerts { ids: Vec<i64>, status: Option<Status>, note: Option<String> },
-    Rules { ids: Vec<String>, is_enabled: bool },
+    Alerts {
+        ids: Vec<i64>,
+        status: Option<Status>,
+        note: Option<String>,
+    },
+    Rules {
+        ids: Vec<String>,
+        is_enabled: bool,
+    },
 }
 
 pub(super) fn raise(

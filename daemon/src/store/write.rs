@@ -254,8 +254,9 @@ impl Writer {
             triage::repeat(&self.connection, repeat)?;
         }
         let changes = batch.changes.iter();
-        let counts =
-            changes.map(|change| triage::change(&self.connection, change)).collect::<Result<_, _>>()?;
+        let counts = changes
+            .map(|change| triage::change(&self.connection, change))
+            .collect::<Result<_, _>>()?;
         if let Some(ring) = &batch.ring {
             self.set_meta("ring_cookie", &ring.cookie.cast_signed())?;
             self.set_meta("ring_position", &ring.position.cast_signed())?;

@@ -144,7 +144,7 @@ fn a_database_of_a_newer_version_is_refused_and_left_alone() {
     let database = Connection::open(scratch.database()).unwrap();
     assert_eq!(number(&database, "PRAGMA user_version"), 99);
     assert_eq!(number(&database, "SELECT count(*) FROM process"), rows);
-    database.pragma_update(None, "user_version", version).unwrap();
+    database.pragma_update(None, "user_version", version.cast_signed()).unwrap();
     drop(database);
     let recorder = Recorder::start(&scratch, &LOSSLESS).unwrap();
     assert_eq!(recorder.client.image(run.pid).process.exit_code, Some(19));

@@ -1,0 +1,23 @@
+//! Detection with Sigma rules: texts to a set of rules, events to what fired and why.
+//!
+//! The engine is rsigma; nothing outside this module knows it. Its known faults are mended between
+//! its stages, in `lower` and `correlate`, or the rule is refused. Deliberately absent: files,
+//! threads, SQLite.
+
+mod catalogue;
+mod correlate;
+mod document;
+mod explain;
+mod fields;
+mod lower;
+mod reach;
+mod ruleset;
+mod scan;
+mod trial;
+
+pub(crate) use catalogue::{Compiled, Entry, Source, compile};
+pub(crate) use document::MOST_FILE_BYTES;
+pub(crate) use ruleset::{Loaded, Match, Ruleset};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,99 @@
+//! Tries a rule on events made to be hard on it, before it meets real ones.
+//!
+//! The pipeline evaluates every rule on every exec, and everything else waits for it. Size limits
+//! alone do not bound what a regular expression costs; time does. An ordinary rule takes
+//! microseconds on these events, a hostile one some hundred milliseconds, so that the limit may lie
+//! anywhere between.
+
+use std::sync::{Arc, LazyLock};
+use std::time::{Duration, Instant};
+
+use common::id::{BootId, ProcessId};
+use common::record::{
+    Context, Executable, Parent, ParentSource, PathState, PathText, Record, Source, Strings,
+    StringsState,
+};
+use rsigma_eval::{CompiledRule, Engine};
+
+use super::fields::View;
+
+const MOST_TIME: Duration = Duration::from_millis(25);
+/// A scheduler may take the CPU away once; it does not do so each time.
+const TRIES: u32 = 3;
+const TEXT_BYTES: usize = 16 << 10;
+
+/// Err if it takes too long.
+pub(super) fn run(rule: &CompiledRule) -> Result<(), String> {
+    let mut engine = Engine::new();
+    engine.extend_compiled_rules([rule.clone()]);
+    for event in &*EVENTS {
+        let mut is_fast = false;
+        let mut time = Duration::MAX;
+        for _ in 0..TRIES {
+            let start = Instant::now();
+            let _ = engine.evaluate(&View::new(event));
+            time = time.min(start.elapsed());
+            is_fast |= time <= MOST_TIME;
+            if is_fast {
+                break;
+            }
+        }
+        if !is_fast {
+            return Err(format!(
+                "too slow: it takes {} ms on a command line of {} KiB, more than {} ms",
+                time.as_millis(),
+                TEXT_BYTES >> 10,
+                MOST_TIME.as_millis()
+            ));
+        }
+    }
+    Ok(())
+}
+
+static EVENTS: LazyLock<[Record; 4]> = LazyLock::new(|| {
+    ["ab", "a-b /c ", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaab", "x0 =/.A\n"].map(|part| {
+        let text: String = part.chars().cycle().take(TEXT_BYTES).collect();
+        event(text.as_bytes())
+    })
+});
+
+fn event(text: &[u8]) -> Record {
+    let args = Strings {
+        bytes: [text, b"\0"].concat().into(),
+        state: StringsState::Complete,
+        total_bytes: text.len() as u64 + 1,
+    };
+    let path = PathText { bytes: Arc::from(&text[..4096]), state: PathState::Complete };
+    let process =
+        |pid| ProcessId { boot: BootId::from_bits(1), pid, start_boottime_ns: u64::from(pid) };
+    let context = Arc::new(Context::default());
+    Record {
+        row: 1,
+        process: process(2),
+        ordinal: 1,
+        source: Source::Exec,
+        time_ns: 0,
+        boottime_ns: 2,
+        start_ns: 0,
+        parent: Some(Parent {
+            process: process(1),
+            executable: path.bytes.clone(),
+            args: args.bytes.clone(),
+            context: Some(context.clone()),
+            source: ParentSource::Fork,
+        }),
+        namespace_pid: 2,
+        process_group: 2,
+        session: 1,
+        tty: None,
+        comm: Arc::from(&b"x"[..]),
+        executable: Arc::new(Executable { path: path.clone(), ..Executable::absent() }),
+        script: None,
+        working_directory: path,
+        env: args.clone(),
+        args,
+        args_count: 1,
+        context,
+        end: None,
+    }
+}
