@@ -1,5 +1,9 @@
 //! The command line: one description for parsing, help, man page and completions.
 
+mod alerts;
+mod choice;
+mod rules;
+
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -8,6 +12,8 @@ use clap::builder::styling::{AnsiColor, Style};
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use common::id::ProcessId;
 
+pub use self::alerts::{AlertCommand, AlertList, Alerts, Judgement, StatusChoice};
+pub use self::rules::{RuleCommand, RuleFiles, RuleList, RulePatterns, RuleTest};
 use crate::connect::Target;
 
 const STYLES: Styles = Styles::styled()
@@ -19,10 +25,10 @@ const STYLES: Styles = Styles::styled()
 const EXIT_STATUS: &str = "\
 Exit status:
   0    success, also when losses are reported
-  1    failure, or no such process
+  1    failure, or no such process, rule or alert, or a rule was refused
   2    wrong usage, a filter that does not parse, or a pid that several processes had
   3    the recorder cannot be reached
-  130  an export was interrupted";
+  130  an export or the test of a rule was interrupted";
 
 /// Ask BPF Recorder what ran on this machine
 ///
@@ -120,6 +126,18 @@ pub enum Command {
     /// Count the values of a field
     #[command(after_long_help = TOP_EXAMPLES)]
     Top(Top),
+
+    /// List alerts, or follow them as they are raised
+    #[command(after_long_help = alerts::EXAMPLES)]
+    Alerts(Alerts),
+
+    /// List, store, check and switch the rules that raise alerts
+    #[command(subcommand_required = true, arg_required_else_help = true)]
+    #[command(disable_help_subcommand = true)]
+    Rules {
+        #[command(subcommand)]
+        command: RuleCommand,
+    },
 
     /// Write records to a file
     ///

@@ -3,7 +3,7 @@
 use std::io::{self, BufWriter, StdoutLock, Write};
 
 use clap::CommandFactory;
-use common::bus::{self, ManagerProxy, ProcessesProxy};
+use common::bus::{self, AlertsProxy, ManagerProxy, ProcessesProxy, RulesProxy};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use zbus::Connection;
 
@@ -11,7 +11,7 @@ use crate::args::{Cli, Command, Format, Global, ProcessRef, Selection};
 use crate::connect::connect;
 use crate::error::CommandError;
 use crate::screen::Screen;
-use crate::{events, export, fields, health, show, top, tree, when};
+use crate::{alerts, events, export, fields, health, rules, show, top, tree, when};
 
 /// Does what the command line asks for, on standard output.
 pub async fn run(cli: Cli) -> Result<(), CommandError> {
@@ -40,6 +40,8 @@ pub async fn run(cli: Cli) -> Result<(), CommandError> {
             let filter = filter_of(&args.selection, global)?;
             top::run(&mut Context::connected(global).await?, &args, &filter).await
         }
+        Command::Alerts(args) => alerts::run(global, args).await,
+        Command::Rules { command } => rules::run(global, command).await,
         Command::Export(args) => {
             let filter = filter_of(&args.selection, global)?;
             if global.json && args.format == Format::Csv {
@@ -70,7 +72,7 @@ impl Context {
         }
     }
 
-    async fn connected(global: &Global) -> Result<Self, CommandError> {
+    pub(crate) async fn connected(global: &Global) -> Result<Self, CommandError> {
         let connection = connect(&global.address).await?;
         Ok(Self { connection: Some(connection), ..Self::offline(global) })
     }
@@ -87,6 +89,14 @@ impl Context {
         ManagerProxy::new(self.connection()).await.map_err(|error| bus::Error::ZBus(error).into())
     }
 
+    pub(crate) async fn rules(&self) -> Result<RulesProxy<'static>, CommandError> {
+        RulesProxy::new(self.connection()).await.map_err(|error| bus::Error::ZBus(error).into())
+    }
+
+    pub(crate) async fn alerts(&self) -> Result<AlertsProxy<'static>, CommandError> {
+        AlertsProxy::new(self.connection()).await.map_err(|error| bus::Error::ZBus(error).into())
+    }
+
     /// The error of asking for a process, with the table of those that a pid may mean.
     pub(crate) fn process_error(&self, process: ProcessRef, error: bus::Error) -> CommandError {
         match error {
@@ -96,7 +106,7 @@ impl Context {
     }
 }
 
-fn filter_of(selection: &Selection, global: &Global) -> Result<String, CommandError> {
+pub(crate) fn filter_of(selection: &Selection, global: &Global) -> Result<String, CommandError> {
     let zone = Screen::stdout(global).zone;
     let now = jiff::Timestamp::now().to_zoned(zone);
     let time = |option, text: &Option<String>| {

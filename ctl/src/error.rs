@@ -124,7 +124,7 @@ impl From<bus::Error> for CommandError {
                 .hint("choose one by its id; `bpfctl events pid = PID` lists them"),
             bus::Error::ReadOnly(text) => {
                 Self::failure(named("the recorder serves a recorded database", &text))
-                    .hint("leave out --follow")
+                    .hint("it can be read, but neither followed nor changed: nothing happens in it")
             }
             bus::Error::Busy(text) => Self::failure(named("the recorder is busy", &text))
                 .hint("end other queries, or try again"),
@@ -251,6 +251,7 @@ mod tests {
             bus::Error::InvalidFilter(String::new()),
             bus::Error::NotFound(String::new()),
             bus::Error::Ambiguous(String::new()),
+            bus::Error::ReadOnly(String::new()),
             bus::Error::Busy(String::new()),
             bus::Error::Failed(String::new()),
         ] {

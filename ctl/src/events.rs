@@ -1,13 +1,14 @@
 //! `bpfctl events`: what ran, and what runs now.
 
-use std::io::Write;
+use std::io::{self, Write};
 
 use crate::args::Events;
 use crate::command::{Context, Interrupt};
 use crate::error::CommandError;
 use crate::row::EventTable;
+use crate::sink::{self, Rows, Sink, keep};
 use crate::spool::Spool;
-use crate::stream::{Kind, Stream, event_of, kind_of};
+use crate::stream::{Kind, Stream, event_of};
 use crate::text;
 
 pub(crate) async fn run(
@@ -27,7 +28,7 @@ pub(crate) async fn run(
         newest(context, &mut sink, filter, args.limit).await
     };
     // What came before an error is shown, too.
-    let shown = sink.settle(&mut context.out).and(context.out.flush().map_err(Into::into));
+    let shown = sink.settle(&mut context.out).and_then(|()| context.out.flush());
     let found = found?;
     shown?;
     if !context.json {
@@ -42,45 +43,25 @@ struct Found {
     has_more: bool,
 }
 
-/// Where records go.
-enum Sink {
-    Json,
-    Table(Box<EventTable>),
-}
-
-impl Sink {
-    fn new(context: &Context, table: fn(crate::screen::Screen) -> EventTable) -> Self {
-        match context.json {
-            true => Sink::Json,
-            false => Sink::Table(Box::new(table(context.screen.clone()))),
-        }
-    }
-
+impl Rows for EventTable {
     fn put(&mut self, out: &mut dyn Write, kind: &Kind, line: &[u8]) -> Result<(), CommandError> {
-        match (self, kind) {
-            (Sink::Json, _) => {
-                out.write_all(line)?;
-                out.write_all(b"\n")?;
-            }
-            (Sink::Table(table), Kind::Event) => table.event(out, &event_of(line)?)?,
-            (Sink::Table(table), Kind::Gap(gap)) => table.gap(out, gap)?,
-            (Sink::Table(table), Kind::Missed(count)) => table.missed(out, *count)?,
+        match kind {
+            Kind::Event => self.event(out, &event_of(line)?)?,
+            Kind::Gap(gap) => self.gap(out, gap)?,
+            Kind::Missed(count) => self.missed(out, *count)?,
         }
         Ok(())
     }
 
-    fn settle(&mut self, out: &mut dyn Write) -> Result<(), CommandError> {
-        if let Sink::Table(table) = self {
-            table.settle(out)?;
-        }
-        Ok(())
+    fn settle(&mut self, out: &mut dyn Write) -> io::Result<()> {
+        EventTable::settle(self, out)
     }
 }
 
 /// In the order in which the recorder gives them.
 async fn query(
     context: &mut Context,
-    sink: &mut Sink,
+    sink: &mut Sink<EventTable>,
     filter: &str,
     limit: u32,
     newest_first: bool,
@@ -105,23 +86,15 @@ async fn query(
 /// The newest records, the oldest of them first.
 async fn newest(
     context: &mut Context,
-    sink: &mut Sink,
+    sink: &mut Sink<EventTable>,
     filter: &str,
     limit: u32,
 ) -> Result<Found, CommandError> {
     let processes = context.processes().await?;
     let mut stream = Stream::new(processes.query(filter, limit, true, "").await?)?;
     let mut spool = Spool::new();
-    while stream.next().await?.is_some() {
-        spool.push(stream.line()).map_err(|error| {
-            CommandError::failure(format!("cannot keep the result to turn it round: {error}"))
-                .hint("make room in the directory for temporary files, or use --reverse")
-        })?;
-    }
-    let mut line = Vec::new();
-    while spool.pop(&mut line)? {
-        sink.put(&mut context.out, &kind_of(&line)?, &line)?;
-    }
+    keep(&mut stream, &mut spool).await?;
+    sink.put_reversed(&mut context.out, spool)?;
     let done = stream.done().cloned().unwrap_or_default();
     Ok(Found { count: done.count, has_more: done.cursor.is_some() })
 }
@@ -144,34 +117,10 @@ fn remark(args: &Events, found: &Found) {
 }
 
 async fn follow(context: &mut Context, backlog: u32, filter: &str) -> Result<(), CommandError> {
-    let mut interrupt = Interrupt::new()?;
+    const AGAIN: &str = "begin again with the same command; what ran meanwhile is recorded";
+    let interrupt = Interrupt::new()?;
     let processes = context.processes().await?;
-    let mut stream = Stream::new(processes.subscribe(filter, backlog).await?)?;
-    let mut sink = Sink::new(context, EventTable::streamed);
-    loop {
-        let next = tokio::select! {
-            biased;
-            () = interrupt.wait() => break,
-            next = stream.next() => next,
-        };
-        let ended = match next {
-            Ok(Some(kind)) => {
-                sink.put(&mut context.out, &kind, stream.line())?;
-                None
-            }
-            Ok(None) => Some(CommandError::failure("the recorder ended the subscription")),
-            Err(error) => Some(error),
-        };
-        // Once for all that came together, so that a burst is not slowed down by small writes.
-        if stream.is_drained() || ended.is_some() {
-            context.out.flush()?;
-        }
-        if let Some(error) = ended {
-            return Err(
-                error.hint("begin again with the same command; what ran meanwhile is recorded")
-            );
-        }
-    }
-    context.out.flush()?;
-    Ok(())
+    let stream = Stream::new(processes.subscribe(filter, backlog).await?)?;
+    let sink = Sink::new(context, EventTable::streamed);
+    sink::follow(context, stream, sink, interrupt, AGAIN).await
 }

@@ -3,7 +3,6 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 use tempfile::NamedTempFile;
 
@@ -11,6 +10,7 @@ use crate::args::{Export, Format};
 use crate::command::{Context, Interrupt};
 use crate::csv_form;
 use crate::error::{CommandError, Kind as ErrorKind};
+use crate::progress::Progress;
 use crate::stream::{Kind, Stream, event_of};
 use crate::text;
 
@@ -119,7 +119,7 @@ async fn copy(
     file: Option<&File>,
 ) -> Result<u64, CommandError> {
     let mut interrupt = Interrupt::new()?;
-    let mut progress = Progress::new(has_progress && io::stderr().is_terminal());
+    let mut tally = Tally::new(has_progress);
     let processes = context.processes().await?;
     let mut file = file.map(|file| BufWriter::with_capacity(256 * 1024, file));
     let out: &mut dyn Write = match &mut file {
@@ -131,7 +131,7 @@ async fn copy(
     let outcome = loop {
         let page = async {
             let answer = processes.query(filter, 0, false, &cursor).await?;
-            copy_page(Stream::new(answer)?, &mut writer, &mut progress).await
+            copy_page(Stream::new(answer)?, &mut writer, &mut tally).await
         };
         let page = tokio::select! {
             biased;
@@ -144,23 +144,23 @@ async fn copy(
             Err(error) => break Err(error),
         }
     };
-    progress.clear();
+    tally.finish();
     // What came before an error is written, too; a file is removed with its error.
     let flushed = writer.flush();
     outcome?;
     flushed?;
-    Ok(progress.records)
+    Ok(tally.records)
 }
 
 /// Gives the cursor of the next page, if there is one.
 async fn copy_page(
     mut stream: Stream,
     writer: &mut RecordWriter<'_>,
-    progress: &mut Progress,
+    tally: &mut Tally,
 ) -> Result<Option<String>, CommandError> {
     while let Some(kind) = stream.next().await? {
         writer.put(&kind, stream.line())?;
-        progress.step(&kind, stream.line().len());
+        tally.step(&kind, stream.line().len());
     }
     Ok(stream.done().and_then(|done| done.cursor.clone()))
 }
@@ -211,19 +211,17 @@ impl<'o> RecordWriter<'o> {
 }
 
 /// Counts, and tells a person who waits.
-struct Progress {
-    is_shown: bool,
+struct Tally {
+    progress: Progress,
     records: u64,
     bytes: u64,
     lost: u64,
-    shown_at: Instant,
 }
 
-impl Progress {
-    const EVERY: Duration = Duration::from_millis(200);
-
-    fn new(is_shown: bool) -> Self {
-        Self { is_shown, records: 0, bytes: 0, lost: 0, shown_at: Instant::now() }
+impl Tally {
+    fn new(has_progress: bool) -> Self {
+        let progress = if has_progress { Progress::on_terminal() } else { Progress::hidden() };
+        Self { progress, records: 0, bytes: 0, lost: 0 }
     }
 
     fn step(&mut self, kind: &Kind, bytes: usize) {
@@ -233,17 +231,14 @@ impl Progress {
             Kind::Gap(gap) => self.lost += gap.count,
             Kind::Missed(count) => self.lost += count,
         }
-        if self.is_shown && self.shown_at.elapsed() >= Self::EVERY {
-            self.shown_at = Instant::now();
+        self.progress.show(|| {
             let records = text::counted(self.records, "record");
-            let _ = write!(io::stderr(), "\r\x1b[K{records}, {} read", text::size(self.bytes));
-        }
+            format!("{records}, {} read", text::size(self.bytes))
+        });
     }
 
-    fn clear(&self) {
-        if self.is_shown {
-            let _ = write!(io::stderr(), "\r\x1b[K");
-        }
+    fn finish(&mut self) {
+        self.progress.clear();
         if self.lost > 0 {
             let lost = text::counted(self.lost, "record");
             let _ = writeln!(

@@ -6,6 +6,7 @@
 pub mod args;
 pub mod error;
 
+mod alerts;
 mod command;
 mod connect;
 mod csv_form;
@@ -14,9 +15,12 @@ mod export;
 mod fields;
 mod health;
 mod page;
+mod progress;
 mod row;
+mod rules;
 mod screen;
 mod show;
+mod sink;
 mod spool;
 mod status;
 mod stream;

@@ -20,12 +20,12 @@ impl<'s> Page<'s> {
 
     /// A line that stands out.
     pub(crate) fn heading(&mut self, tone: Tone, line: &str) {
-        self.push(&[(tone, line)]);
+        self.line(&[(tone, line)]);
     }
 
     pub(crate) fn section(&mut self, title: &str) {
         self.text.push('\n');
-        self.push(&[(Tone::Strong, title)]);
+        self.line(&[(Tone::Strong, title)]);
     }
 
     pub(crate) fn field(&mut self, name: &str, value: &str) {
@@ -34,7 +34,7 @@ impl<'s> Page<'s> {
 
     pub(crate) fn toned_field(&mut self, name: &str, tone: Tone, value: &str) {
         let space = " ".repeat(NAME_WIDTH.saturating_sub(text::width(name)).max(1));
-        self.push(&[(Tone::Plain, "  "), (Tone::Dim, name), (Tone::Plain, &space), (tone, value)]);
+        self.line(&[(Tone::Plain, "  "), (Tone::Dim, name), (Tone::Plain, &space), (tone, value)]);
     }
 
     pub(crate) fn optional(&mut self, name: &str, value: Option<&str>) {
@@ -43,15 +43,41 @@ impl<'s> Page<'s> {
         }
     }
 
+    /// A text of several lines, each below the other.
+    pub(crate) fn lines(&mut self, name: &str, value: Option<&str>) {
+        let mut name = name;
+        for line in value.unwrap_or_default().trim_end().lines() {
+            self.field(name, line);
+            name = "";
+        }
+    }
+
+    /// A section of values that are all of one kind; none where there are none.
+    pub(crate) fn list(&mut self, title: &str, values: &[String]) {
+        if values.is_empty() {
+            return;
+        }
+        self.section(title);
+        for value in values {
+            self.item(Tone::Plain, value);
+        }
+    }
+
     pub(crate) fn item(&mut self, tone: Tone, value: &str) {
-        self.push(&[(Tone::Plain, "  "), (tone, value)]);
+        self.line(&[(Tone::Plain, "  "), (tone, value)]);
+    }
+
+    /// A line that was made safe, and painted, elsewhere.
+    pub(crate) fn safe_item(&mut self, line: &str) {
+        self.text.extend(["  ", line, "\n"]);
     }
 
     pub(crate) fn into_text(self) -> String {
         self.text
     }
 
-    fn push(&mut self, parts: &[(Tone, &str)]) {
+    /// Parts of one line, each in its own tone.
+    pub(crate) fn line(&mut self, parts: &[(Tone, &str)]) {
         for (tone, part) in parts {
             self.text.push_str(&self.screen.paint(*tone, &escape::terminal(part)));
         }

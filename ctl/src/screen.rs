@@ -2,6 +2,7 @@
 
 use anstream::stream::RawStream;
 use anstyle::{AnsiColor, Effects, Style};
+use common::rule::Level;
 use jiff::tz::TimeZone;
 
 use crate::args::{Color, Global};
@@ -17,6 +18,10 @@ pub enum Tone {
     Killed,
     /// Something is missing from the record.
     Loss,
+    /// How bad an alert is.
+    Level(Level),
+    /// What a rule found.
+    Found,
 }
 
 impl Tone {
@@ -31,7 +36,19 @@ impl Tone {
             Tone::Loss => {
                 AnsiColor::Red.on_default().bold().effects(Effects::INVERT | Effects::BOLD)
             }
+            Tone::Level(level) => level_style(level),
+            Tone::Found => AnsiColor::Yellow.on_default().bold().underline(),
         }
+    }
+}
+
+fn level_style(level: Level) -> Style {
+    match level {
+        Level::Critical => AnsiColor::Red.on_default().bold(),
+        Level::High => AnsiColor::Red.on_default(),
+        Level::Medium => AnsiColor::Yellow.on_default(),
+        Level::Low => AnsiColor::Cyan.on_default(),
+        Level::Informational => Style::new().effects(Effects::DIMMED),
     }
 }
 
@@ -53,6 +70,10 @@ impl Palette {
 
     pub fn plain() -> Self {
         Self { has_color: false }
+    }
+
+    pub(crate) fn has_color(self) -> bool {
+        self.has_color
     }
 
     pub fn paint(self, tone: Tone, text: &str) -> String {
@@ -92,6 +113,11 @@ impl Screen {
     pub(crate) fn plain(width: Option<usize>) -> Self {
         Self { palette: Palette::plain(), width, zone: TimeZone::UTC }
     }
+
+    #[cfg(test)]
+    pub(crate) fn colored() -> Self {
+        Self { palette: Palette { has_color: true }, ..Self::plain(None) }
+    }
 }
 
 #[cfg(test)]
@@ -104,5 +130,13 @@ mod tests {
         let colored = Palette { has_color: true };
         assert_eq!(colored.paint(Tone::Plain, "x"), "x");
         assert_eq!(colored.paint(Tone::Strong, "x"), "\x1b[1mx\x1b[0m");
+    }
+
+    #[test]
+    fn levels_look_different() {
+        let colored = Palette { has_color: true };
+        let styles: std::collections::HashSet<_> =
+            Level::ALL.into_iter().map(|level| colored.paint(Tone::Level(level), "x")).collect();
+        assert_eq!(styles.len(), Level::ALL.len());
     }
 }

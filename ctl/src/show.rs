@@ -81,15 +81,29 @@ fn page(images: &[Event<'_>], screen: &Screen) -> String {
         };
         let time = text::date_time_of(&image.timestamp, &screen.zone);
         page.section(&format!("── {number}: {}, {time}", origin(image)));
-        executable(&mut page, image, screen);
-        arguments(&mut page, image);
-        identity(&mut page, image);
-        namespaces(&mut page, image);
-        environment(&mut page, image, previous);
-        notes(&mut page, image);
+        image_after(&mut page, image, previous, screen);
         previous = Some(image);
     }
     page.into_text()
+}
+
+/// All that is known of one image that a process ran.
+pub(crate) fn image(page: &mut Page<'_>, image: &Event<'_>, screen: &Screen) {
+    image_after(page, image, None, screen);
+}
+
+fn image_after(
+    page: &mut Page<'_>,
+    image: &Event<'_>,
+    previous: Option<&Event<'_>>,
+    screen: &Screen,
+) {
+    executable(page, image, screen);
+    arguments(page, image);
+    identity(page, image);
+    namespaces(page, image);
+    environment(page, image, previous);
+    notes(page, image);
 }
 
 fn overview(page: &mut Page<'_>, first: &Event<'_>, last: &Event<'_>, screen: &Screen) {

@@ -22,32 +22,24 @@ pub(crate) enum Kind {
     Missed(u64),
 }
 
+/// Records or alerts, and what stands between them.
 pub(crate) struct Stream {
-    reader: BufReader<Receiver>,
-    line: Vec<u8>,
+    lines: Lines,
     done: Option<Done>,
 }
 
 impl Stream {
     pub(crate) fn new(pipe: zbus::OwnedFd) -> Result<Self, CommandError> {
-        let receiver = Receiver::from_owned_fd(OwnedFd::from(pipe)).map_err(|error| {
-            CommandError::failure(format!("the recorder's answer is not a pipe: {error}"))
-        })?;
-        let reader = BufReader::with_capacity(BUFFER_BYTES, receiver);
-        Ok(Self { reader, line: Vec::new(), done: None })
+        Ok(Self { lines: Lines::new(pipe)?, done: None })
     }
 
     /// The next line; `None` after the `done` line. A result that ends without one is an error.
     pub(crate) async fn next(&mut self) -> Result<Option<Kind>, CommandError> {
-        if !self.read_line().await? {
-            return Err(cut_off());
-        }
-        let control = control_of(&self.line)?;
+        let control = control_of(self.lines.next().await?)?;
         Ok(match control {
             Control { done: Some(done), .. } => {
                 if let Some(text) = done.error {
-                    return Err(CommandError::failure(format!("the recorder gave up: {text}"))
-                        .hint("what was printed so far is not the whole result"));
+                    return Err(gave_up(&text));
                 }
                 if done.behind {
                     anstream::eprintln!(
@@ -65,7 +57,7 @@ impl Stream {
 
     /// The line that [`Stream::next`] read, without its line feed.
     pub(crate) fn line(&self) -> &[u8] {
-        &self.line
+        &self.lines.line
     }
 
     pub(crate) fn done(&self) -> Option<&Done> {
@@ -74,7 +66,32 @@ impl Stream {
 
     /// No whole line waits: a good time to flush what was made of the lines before.
     pub(crate) fn is_drained(&self) -> bool {
-        !self.reader.buffer().contains(&b'\n')
+        !self.lines.reader.buffer().contains(&b'\n')
+    }
+}
+
+/// Lines of any kind.
+pub(crate) struct Lines {
+    reader: BufReader<Receiver>,
+    line: Vec<u8>,
+}
+
+impl Lines {
+    pub(crate) fn new(pipe: zbus::OwnedFd) -> Result<Self, CommandError> {
+        let receiver = Receiver::from_owned_fd(OwnedFd::from(pipe)).map_err(|error| {
+            CommandError::failure(format!("the recorder's answer is not a pipe: {error}"))
+        })?;
+        let reader = BufReader::with_capacity(BUFFER_BYTES, receiver);
+        Ok(Self { reader, line: Vec::new() })
+    }
+
+    /// The next line, without its line feed. There is always one: who asks has not seen the last,
+    /// which says that it is.
+    pub(crate) async fn next(&mut self) -> Result<&[u8], CommandError> {
+        if !self.read_line().await? {
+            return Err(cut_off());
+        }
+        Ok(&self.line)
     }
 
     /// False at the end. A last line without line feed is an end, too: it was cut off.
@@ -105,6 +122,12 @@ impl Stream {
 fn cut_off() -> CommandError {
     CommandError::failure("the result was cut off: the recorder closed it before its end")
         .hint("`bpfctl status` tells whether the recorder runs; then try again")
+}
+
+/// The last line of a result says that it is not whole.
+pub(crate) fn gave_up(text: &str) -> CommandError {
+    CommandError::failure(format!("the recorder gave up: {text}"))
+        .hint("what was printed so far is not the whole result")
 }
 
 /// The part of [`common::ecs::Line`] that is not a record. Records are skipped, not built.

@@ -2,8 +2,12 @@
 //!
 //! The real daemon is driven in the tests of the daemon.
 
+#[path = "cli/alerts.rs"]
+mod alerts;
 #[path = "cli/help.rs"]
 mod help;
+#[path = "cli/rules.rs"]
+mod rules;
 #[path = "cli/server.rs"]
 mod server;
 

@@ -5,14 +5,18 @@ use clap::CommandFactory;
 const SNAPSHOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/help.txt");
 
 fn help() -> String {
-    let mut command = ctl::args::Cli::command().term_width(100);
+    let mut command = ctl::args::Cli::command();
     command.build();
-    let mut text = section("bpfctl", &mut command);
-    for sub in command.get_subcommands_mut() {
-        let name = format!("bpfctl {}", sub.get_name());
-        text.push_str(&section(&name, &mut sub.clone().term_width(100)));
-    }
+    let mut text = String::new();
+    add(&mut text, "bpfctl", &command);
     text
+}
+
+fn add(text: &mut String, name: &str, command: &clap::Command) {
+    text.push_str(&section(name, &mut command.clone().term_width(100)));
+    for sub in command.get_subcommands() {
+        add(text, &format!("{name} {}", sub.get_name()), sub);
+    }
 }
 
 fn section(name: &str, command: &mut clap::Command) -> String {

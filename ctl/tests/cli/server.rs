@@ -2,6 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
+#[path = "server/alerts.rs"]
+pub(crate) mod alerts;
+#[path = "server/rules.rs"]
+pub(crate) mod rules;
+
 use std::io::Write;
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, LazyLock};
@@ -120,6 +125,14 @@ fn pipe(text: String, more: Option<String>) -> Result<zbus::OwnedFd, Error> {
     Ok(OwnedFd::from(reader).into())
 }
 
+/// A pipe whose writing end stays open, as that of a recorder with nothing new.
+fn open_pipe(text: &str) -> Result<zbus::OwnedFd, Error> {
+    let (reader, mut writer) = std::io::pipe().map_err(|error| Error::Failed(error.to_string()))?;
+    writer.write_all(text.as_bytes()).map_err(|error| Error::Failed(error.to_string()))?;
+    std::mem::forget(writer);
+    Ok(OwnedFd::from(reader).into())
+}
+
 fn check_filter(filter: &str) -> Result<(), Error> {
     match Filter::parse(filter, 0) {
         Ok(_) => Ok(()),
@@ -190,12 +203,7 @@ impl Processes {
         if filter == "cutoff" {
             return pipe(text, None);
         }
-        // The writing end stays open, as that of a recorder with nothing new.
-        let (reader, mut writer) =
-            std::io::pipe().map_err(|error| Error::Failed(error.to_string()))?;
-        writer.write_all(text.as_bytes()).map_err(|error| Error::Failed(error.to_string()))?;
-        std::mem::forget(writer);
-        Ok(OwnedFd::from(reader).into())
+        open_pipe(&text)
     }
 
     async fn get(&self, id: &str) -> Result<String, Error> {
@@ -294,6 +302,8 @@ async fn serve(listener: UnixListener) {
             .p2p()
             .serve_at(PATH, Processes)
             .serve_at(PATH, Manager)
+            .serve_at(PATH, rules::Rules)
+            .serve_at(PATH, alerts::Alerts)
             .build()
             .await;
         connections.extend(connection);
