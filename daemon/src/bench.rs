@@ -8,7 +8,7 @@ use common::id::BootId;
 use ebpf::event::{Body, Event, TaskId};
 
 use crate::enrich::environment::Policy;
-use crate::recorder::{Assembler, Progress, Tracker};
+use crate::recorder::{Assembler, Detector, Progress, Tracker};
 use crate::settings::Environment;
 use crate::store::{Committed, Writer, WriterThread};
 
@@ -28,7 +28,7 @@ const BATCH: u64 = 4096;
 pub fn replay(raw: &[Vec<u8>], generations: u64, path: &Path) -> anyhow::Result<Replay> {
     let environment = Environment { is_recorded: true, only: None, redacted_words: Vec::new() };
     let assembler = Assembler::new(BootId::from_bits(1), Policy::new(&environment));
-    let mut tracker = Tracker::new(assembler, Progress::default(), 1);
+    let mut tracker = Tracker::new(assembler, Detector::none(), Progress::default(), 1);
     let store = WriterThread::start(Writer::open(path)?, Committed::default())?;
     let start = Instant::now();
     let mut events = 0;

@@ -34,7 +34,7 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,
         #[command(flatten)]
-        keys: Keys,
+        keys: Box<Keys>,
     },
     /// Serve a recorded database, read-only
     ///
@@ -65,7 +65,7 @@ fn run(command: Command) -> anyhow::Result<()> {
     match command {
         #[cfg(feature = "capture")]
         Command::Run { config, keys } => {
-            let settings = Settings::settle(keys, config.as_deref())?;
+            let settings = Settings::settle(*keys, config.as_deref())?;
             crate::log::init(&settings.log);
             crate::sensor::run(&settings)
         }

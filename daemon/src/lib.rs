@@ -18,6 +18,8 @@ mod namespace;
 #[cfg(feature = "capture")]
 mod recorder;
 #[cfg(feature = "capture")]
+mod rules;
+#[cfg(feature = "capture")]
 mod sensor;
 mod socket;
 mod store;

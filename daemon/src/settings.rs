@@ -12,6 +12,10 @@ use serde::Deserialize;
 pub const DEFAULT_CONFIG: &str = "/etc/bpf-recorder/config.toml";
 const DEFAULT_DATA_DIR: &str = "/var/lib/bpf-recorder";
 const DEFAULT_RING_SIZE: u32 = 16 << 20;
+const DEFAULT_SHIPPED_RULES: &str = "/usr/share/bpf-recorder/rules";
+const DEFAULT_ADMIN_RULES: &str = "/etc/bpf-recorder/rules";
+const DEFAULT_REPEAT_NS: i64 = 3600 * 1_000_000_000;
+const MOST_DURATION_NS: i64 = 366 * 24 * 3600 * 1_000_000_000;
 
 /// Keys of the command line and of the configuration file.
 #[derive(Debug, Clone, Default, Args, Deserialize)]
@@ -59,6 +63,24 @@ pub struct Keys {
     #[arg(long, value_name = "WORDS", value_delimiter = ',')]
     pub redact: Option<Vec<String>>,
 
+    /// Directory of the rules that come with the program [default: /usr/share/bpf-recorder/rules]
+    #[arg(long, value_name = "DIR")]
+    pub shipped_rules: Option<PathBuf>,
+
+    /// Directory of the administrator's own rules [default: /etc/bpf-recorder/rules]
+    ///
+    /// A rule there takes the place of a shipped one with its id; an uploaded one, in the data
+    /// directory, takes the place of both. Changes are noticed.
+    #[arg(long, value_name = "DIR")]
+    pub admin_rules: Option<PathBuf>,
+
+    /// Count what happens again on the alert it raised, for so long, such as 1h [default: 1h]
+    ///
+    /// The same: of one rule, by a parent with one command line, with one command line. The time
+    /// begins anew with each repeat. 0s raises an alert each time.
+    #[arg(long, value_name = "TIME")]
+    pub alert_repeat: Option<String>,
+
     /// Messages of the daemon itself: error, warn, info, debug or trace [default: info]
     #[arg(long, value_name = "LEVEL")]
     pub log: Option<String>,
@@ -80,7 +102,16 @@ pub struct Settings {
     pub user: Option<String>,
     pub ring_size_bytes: u32,
     pub environment: Environment,
+    pub detection: Detection,
     pub log: String,
+}
+
+/// Where rules lie, and what becomes of repeats.
+#[derive(Debug, Clone)]
+pub struct Detection {
+    pub shipped_rules: PathBuf,
+    pub admin_rules: PathBuf,
+    pub repeat_ns: i64,
 }
 
 /// What is kept of the environment of processes.
@@ -121,6 +152,9 @@ impl Keys {
             environment: self.environment.or(file.environment),
             environment_only: self.environment_only.or(file.environment_only),
             redact: self.redact.or(file.redact),
+            shipped_rules: self.shipped_rules.or(file.shipped_rules),
+            admin_rules: self.admin_rules.or(file.admin_rules),
+            alert_repeat: self.alert_repeat.or(file.alert_repeat),
             log: self.log.or(file.log),
         }
     }
@@ -144,6 +178,14 @@ impl Keys {
                 redacted_words: self.redact.map_or_else(default_redacted_words, |words| {
                     words.iter().filter(|w| !w.is_empty()).map(|w| w.to_uppercase()).collect()
                 }),
+            },
+            detection: Detection {
+                shipped_rules: self.shipped_rules.unwrap_or_else(|| DEFAULT_SHIPPED_RULES.into()),
+                admin_rules: self.admin_rules.unwrap_or_else(|| DEFAULT_ADMIN_RULES.into()),
+                repeat_ns: self
+                    .alert_repeat
+                    .as_deref()
+                    .map_or(Ok(DEFAULT_REPEAT_NS), |text| parse_duration("alert-repeat", text))?,
             },
             log: parse_level(self.log)?,
         })
@@ -175,6 +217,25 @@ pub fn parse_bus(text: &str) -> anyhow::Result<Bus> {
             _ => bail!("bus is {text:?}: give system, session or unix:path=PATH"),
         },
     }
+}
+
+/// A number with `s`, `m`, `h` or `d`; in nanoseconds.
+fn parse_duration(key: &str, text: &str) -> anyhow::Result<i64> {
+    let unit_secs = match text.chars().next_back() {
+        Some('s') => 1,
+        Some('m') => 60,
+        Some('h') => 3600,
+        Some('d') => 24 * 3600,
+        _ => 0,
+    };
+    let number: Option<i64> = text.get(..text.len().saturating_sub(1)).and_then(|n| n.parse().ok());
+    number
+        .filter(|number| unit_secs > 0 && *number >= 0)
+        .and_then(|number| number.checked_mul(unit_secs * 1_000_000_000))
+        .filter(|ns| *ns <= MOST_DURATION_NS)
+        .with_context(|| {
+            format!("{key} is {text:?}: give a number with s, m, h or d, at most 366d")
+        })
 }
 
 fn parse_level(level: Option<String>) -> anyhow::Result<String> {
@@ -212,7 +273,7 @@ mod tests {
 
     #[test]
     fn bad_values_name_the_remedy() {
-        for text in ["ring-size = 5000", "bus = 'tcp:x'", "log = 'loud'"] {
+        for text in ["ring-size = 5000", "bus = 'tcp:x'", "log = 'loud'", "alert-repeat = '1w'"] {
             let error = keys(text).unwrap().settle().unwrap_err().to_string();
             assert!(error.contains("give "), "{error}");
         }

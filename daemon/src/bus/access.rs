@@ -10,40 +10,73 @@ use zbus::{Connection, fdo};
 #[derive(Debug, Clone)]
 pub(crate) struct Access {
     own_uid: u32,
+    /// On a connection of its own: who is at the other end.
+    peer_uid: Option<u32>,
+}
+
+/// What is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Right {
+    ReadEvents,
+    ManageAlerts,
+    ManageRules,
+}
+
+impl Right {
+    fn name(self) -> &'static str {
+        match self {
+            Right::ReadEvents => "read the record",
+            Right::ManageAlerts => "change alerts",
+            Right::ManageRules => "change rules",
+        }
+    }
 }
 
 impl Access {
     pub(crate) fn new(own_uid: u32) -> Self {
-        Self { own_uid }
+        Self { own_uid, peer_uid: None }
+    }
+
+    /// For a connection that has one peer, who was admitted.
+    pub(crate) fn of_peer(&self, uid: u32) -> Self {
+        Self { peer_uid: Some(uid), ..self.clone() }
     }
 
     pub(crate) fn admits(&self, uid: u32) -> bool {
         uid == 0 || uid == self.own_uid
     }
 
-    /// Whether the caller may read the record.
-    pub(crate) async fn check_read(
+    /// The caller, who has this right.
+    pub(crate) async fn check(
         &self,
+        right: Right,
         connection: &Connection,
         header: &Header<'_>,
-    ) -> Result<(), Error> {
+    ) -> Result<u32, Error> {
         // A peer was checked when it connected; its messages have no sender.
-        if !connection.is_bus() {
-            return Ok(());
-        }
-        let uid = match header.sender() {
-            None => None,
-            Some(sender) => {
+        let uid = match (connection.is_bus(), header.sender()) {
+            (false, _) => self.peer_uid,
+            (true, None) => None,
+            (true, Some(sender)) => {
                 let bus = fdo::DBusProxy::new(connection).await?;
                 bus.get_connection_unix_user(sender.clone().into()).await.ok()
             }
         };
         match uid {
-            Some(uid) if self.admits(uid) => Ok(()),
-            _ => Err(Error::AccessDenied(
-                "only root and the recorder's user may read the record: try with sudo".to_owned(),
-            )),
+            Some(uid) if self.admits(uid) => Ok(uid),
+            _ => Err(Error::AccessDenied(format!(
+                "only root and the recorder's user may {}: try with sudo",
+                right.name()
+            ))),
         }
+    }
+
+    pub(crate) async fn check_read(
+        &self,
+        connection: &Connection,
+        header: &Header<'_>,
+    ) -> Result<(), Error> {
+        self.check(Right::ReadEvents, connection, header).await.map(|_| ())
     }
 }
 

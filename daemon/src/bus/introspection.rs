@@ -51,7 +51,7 @@ async fn the_proxies_reach_the_live_service() {
     let dir = tempfile::tempdir().unwrap();
     let (ours, theirs) = std::os::unix::net::UnixStream::pair().unwrap();
     let server = Builder::unix_stream(theirs).server(zbus::Guid::generate()).p2p();
-    let server = service(dir.path()).interfaces(server, &Access::new(0)).build();
+    let server = service(dir.path()).interfaces(server, &Access::new(0).of_peer(0)).build();
     let client = Builder::unix_stream(ours).p2p().build();
     let (_server, client) = tokio::try_join!(server, client).unwrap();
     let manager = common::bus::ManagerProxy::new(&client).await.unwrap();

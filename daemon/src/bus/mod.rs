@@ -1,12 +1,17 @@
 //! The D-Bus side: who may ask, what is answered, and the pipes that carry it.
 
 mod access;
+mod alerts;
+mod hunt;
 #[cfg(test)]
 mod introspection;
 mod manager;
 pub(crate) mod open;
 mod pipe;
 mod processes;
+mod rules;
+#[cfg(feature = "capture")]
+mod signals;
 #[cfg(feature = "capture")]
 mod subscription;
 
@@ -23,8 +28,10 @@ use zbus::Connection;
 use zbus::connection::Builder;
 
 use self::access::Access;
+use self::alerts::Alerts;
 use self::manager::Manager;
 use self::processes::Processes;
+use self::rules::Rules;
 #[cfg(feature = "capture")]
 use crate::recorder::pipeline::Handle;
 use crate::settings::Bus;
@@ -57,6 +64,7 @@ struct Inner {
 #[cfg(feature = "capture")]
 struct Live {
     pipeline: Handle,
+    rules: crate::rules::Handle,
     /// Places for subscriptions.
     subscriptions: Arc<Semaphore>,
     /// Events that slow subscribers were not sent.
@@ -65,9 +73,15 @@ struct Live {
 
 impl Service {
     #[cfg(feature = "capture")]
-    pub(crate) fn recording(reader: Reader, live: Handle, database: &Path) -> Self {
+    pub(crate) fn recording(
+        reader: Reader,
+        live: Handle,
+        rules: crate::rules::Handle,
+        database: &Path,
+    ) -> Self {
         let live = Live {
             pipeline: live,
+            rules,
             subscriptions: Arc::new(Semaphore::new(MOST_SUBSCRIPTIONS)),
             missed: AtomicU64::new(0),
         };
@@ -99,6 +113,10 @@ impl Service {
             }),
         }
     }
+
+    #[cfg(not(feature = "capture"))]
+    #[expect(clippy::unused_async, reason = "a recorder that records has something to tell")]
+    async fn signal(&self, _connection: &Connection) {}
 
     /// So that an answer holds everything that happened before the question; false if it may not.
     async fn flush(&self) -> bool {
@@ -147,20 +165,21 @@ impl Service {
         builder
             .serve_at(PATH, Manager::new(self.clone(), access.clone()))
             .serve_at(PATH, Processes::new(self.clone(), access.clone()))
+            .serve_at(PATH, Alerts::new(self.clone(), access.clone()))
+            .serve_at(PATH, Rules::new(self.clone(), access.clone()))
     }
 }
 
 /// Keeps what was begun; dropping it ends it.
 pub(crate) enum Serving {
-    Bus(#[expect(dead_code, reason = "held, not used")] Connection),
+    Bus(#[expect(dead_code, reason = "held, not used")] Connection, tokio::task::JoinHandle<()>),
     Socket(tokio::task::JoinHandle<()>),
 }
 
 impl Drop for Serving {
     fn drop(&mut self) {
-        if let Serving::Socket(task) = self {
-            task.abort();
-        }
+        let (Serving::Bus(_, task) | Serving::Socket(task)) = self;
+        task.abort();
     }
 }
 
@@ -188,7 +207,9 @@ pub(crate) async fn serve(
                 if *bus == Bus::System { "system bus" } else { "session bus" }
             )
         })?;
-    Ok(Serving::Bus(connection))
+    let signalled = connection.clone();
+    let signals = tokio::spawn(async move { service.signal(&signalled).await });
+    Ok(Serving::Bus(connection, signals))
 }
 
 fn serve_peers(
@@ -239,11 +260,17 @@ async fn serve_peer(service: &Service, stream: tokio::net::UnixStream, access: &
     }
     let connect = async {
         let builder = Builder::unix_stream(stream.into_std()?).server(zbus::Guid::generate()).p2p();
-        service.interfaces(builder, access).build().await
+        service.interfaces(builder, &access.of_peer(uid)).build().await
     };
     let patience = std::time::Duration::from_secs(10);
     match tokio::time::timeout(patience, connect).await {
-        Ok(Ok(connection)) => connection.closed().await,
+        Ok(Ok(connection)) => {
+            tokio::select! {
+                () = connection.closed() => {}
+                // Ends only with the recorder, or if nobody can be told any more.
+                () = service.signal(&connection) => connection.closed().await,
+            }
+        }
         Ok(Err(error)) => tracing::debug!("a client did not get through the handshake: {error}"),
         Err(_) => tracing::debug!("a client did not finish the handshake"),
     }

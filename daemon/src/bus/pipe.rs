@@ -5,10 +5,13 @@ use std::io::{self, Write as _};
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::time::Duration;
 
+use common::alert::Alert;
 use common::ecs::{Done, Line};
+use common::rule::HuntLine;
 use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::unistd::pipe2;
+use serde::Serialize;
 
 use crate::store::Control;
 
@@ -51,7 +54,28 @@ impl Sink {
         Ok(())
     }
 
-    fn json(&mut self, line: &Line<'_>) -> io::Result<()> {
+    pub(crate) fn alert(&mut self, alert: &Alert<'static>) -> io::Result<()> {
+        self.json(alert)?;
+        self.count += 1;
+        Ok(())
+    }
+
+    /// A line of a hunt, which is to be seen at once.
+    pub(crate) fn hunt_line(&mut self, line: &HuntLine) -> io::Result<()> {
+        self.json(line)?;
+        match line {
+            HuntLine::Progress { .. } => self.flush(),
+            _ => Ok(()),
+        }
+    }
+
+    /// The last line of a hunt.
+    pub(crate) fn end(mut self, line: &HuntLine) -> io::Result<()> {
+        self.json(line)?;
+        self.flush()
+    }
+
+    fn json(&mut self, line: &impl Serialize) -> io::Result<()> {
         serde_json::to_writer(&mut self.buffer, line)?;
         self.buffer.push(b'\n');
         if self.buffer.len() >= BUFFER { self.flush() } else { Ok(()) }

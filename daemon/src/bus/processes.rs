@@ -53,12 +53,7 @@ impl Processes {
     ) -> Result<OwnedFd, Error> {
         self.access.check_read(connection, &header).await?;
         let filter = parse(filter)?;
-        let cursor = match cursor {
-            "" => None,
-            cursor => Some(cursor.parse::<i64>().map_err(|_| {
-                Error::InvalidArgument("cursor: give that of the last `done` line".to_owned())
-            })?),
-        };
+        let cursor = parse_cursor(cursor)?;
         let is_current = self.service.flush().await;
         let reader = self.service.inner.reader.clone();
         let (reading, writing) = pipe::new().map_err(failed)?;
@@ -221,8 +216,17 @@ impl Processes {
     }
 }
 
-fn parse(text: &str) -> Result<Filter, Error> {
+pub(super) fn parse(text: &str) -> Result<Filter, Error> {
     Filter::parse(text, now_ns()).map_err(|error| Error::InvalidFilter(error.render(text)))
+}
+
+pub(super) fn parse_cursor(cursor: &str) -> Result<Option<i64>, Error> {
+    match cursor {
+        "" => Ok(None),
+        cursor => cursor.parse().map(Some).map_err(|_| {
+            Error::InvalidArgument("cursor: give that of the last `done` line".to_owned())
+        }),
+    }
 }
 
 fn unknown_field(name: &str) -> Error {

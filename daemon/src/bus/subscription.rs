@@ -73,14 +73,14 @@ pub(super) async fn run(
     }
 }
 
-fn prepared(writing: OwnedFd) -> std::io::Result<Sender> {
+pub(super) fn prepared(writing: OwnedFd) -> std::io::Result<Sender> {
     use nix::fcntl::{FcntlArg, OFlag, fcntl};
     fcntl(&writing, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
     Sender::from_owned_fd(writing)
 }
 
 /// Resolves when the reading end is closed.
-async fn closed(pipe: &Sender) {
+pub(super) async fn closed(pipe: &Sender) {
     loop {
         match pipe.ready(tokio::io::Interest::ERROR).await {
             Ok(ready) if ready.is_error() => return,

@@ -11,7 +11,8 @@ use sha2::{Digest as _, Sha256};
 use super::correlate;
 use super::document::{self, Content, Document};
 use super::ruleset::{Loaded, Ruleset};
-use super::{lower, reach, trial};
+use super::trial::Tried;
+use super::{lower, reach};
 
 /// A file of rules as it was read, or why it could not be.
 #[derive(Debug, Clone)]
@@ -25,6 +26,7 @@ pub(crate) struct Source {
 #[derive(Debug, Clone)]
 pub(crate) struct Entry {
     pub(crate) info: RuleInfo,
+    #[cfg_attr(not(feature = "capture"), expect(dead_code, reason = "asked for by what records"))]
     pub(crate) text: String,
 }
 
@@ -35,10 +37,14 @@ pub(crate) struct Compiled {
 }
 
 /// Compiles everything. `switches` are the ids that somebody switched on or off.
-pub(crate) fn compile(sources: &[Source], switches: &HashMap<String, bool>) -> Compiled {
+pub(crate) fn compile(
+    sources: &[Source],
+    switches: &HashMap<String, bool>,
+    tried: &mut Tried,
+) -> Compiled {
     let mut candidates = Vec::new();
     for source in sources {
-        read(source, switches, &mut candidates);
+        read(source, switches, tried, &mut candidates);
     }
     settle_ids(&mut candidates);
     let ruleset = enforce(&mut candidates);
@@ -80,14 +86,21 @@ impl Candidate {
     }
 }
 
-fn read(source: &Source, switches: &HashMap<String, bool>, to: &mut Vec<Candidate>) {
+fn read(
+    source: &Source,
+    switches: &HashMap<String, bool>,
+    tried: &mut Tried,
+    to: &mut Vec<Candidate>,
+) {
     let documents = match &source.content {
         Ok(content) => document::documents(content),
         Err(reason) => Err(reason.clone()),
     };
     match documents {
         Ok(documents) => {
-            to.extend(documents.into_iter().map(|document| candidate(source, document, switches)));
+            to.extend(
+                documents.into_iter().map(|document| candidate(source, document, switches, tried)),
+            );
         }
         Err(reason) => {
             let mut info = blank(source, 1, &source.file);
@@ -122,7 +135,12 @@ fn blank(source: &Source, document: u32, title: &str) -> RuleInfo {
     }
 }
 
-fn candidate(source: &Source, document: Document, switches: &HashMap<String, bool>) -> Candidate {
+fn candidate(
+    source: &Source,
+    document: Document,
+    switches: &HashMap<String, bool>,
+    tried: &mut Tried,
+) -> Candidate {
     let Document { number, text, content, warnings } = document;
     let mut info = blank(source, number, &source.file);
     let content = match content {
@@ -144,7 +162,7 @@ fn candidate(source: &Source, document: Document, switches: &HashMap<String, boo
     let mut candidate = Candidate { info, text, name, body: Body::None };
     candidate.info.state = RuleState::Active;
     match content {
-        Content::Rule(rule) => build(&mut candidate, &rule),
+        Content::Rule(rule) => build(&mut candidate, &rule, tried),
         Content::Correlation(rule) => candidate.body = Body::Correlation(rule),
     }
     if candidate.is_active() && !candidate.info.is_enabled {
@@ -157,7 +175,7 @@ fn candidate(source: &Source, document: Document, switches: &HashMap<String, boo
 }
 
 /// Builds the rule itself, or refuses it.
-fn build(candidate: &mut Candidate, rule: &SigmaRule) {
+fn build(candidate: &mut Candidate, rule: &SigmaRule, tried: &mut Tried) {
     let ir = match lower::lower(rule, "") {
         Ok(ir) => ir,
         Err(reason) => return candidate.refuse(RuleState::Unusable, reason),
@@ -176,7 +194,7 @@ fn build(candidate: &mut Candidate, rule: &SigmaRule) {
         Ok(compiled) => compiled,
         Err(error) => return candidate.refuse(RuleState::Unusable, error.to_string()),
     };
-    match trial::run(&compiled) {
+    match tried.run(&candidate.text, &compiled) {
         Ok(()) => {
             candidate.body = Body::Rule { ir: Box::new(ir), compiled: Box::new(compiled) };
         }
@@ -310,5 +328,5 @@ fn enforce(candidates: &mut [Candidate]) -> Ruleset {
         loaded.push(Loaded::new(&candidate.info, &candidate.text, Some(*ir)));
     }
     let correlations = correlate::resolve(candidates, &mut keys, &mut loaded);
-    Ruleset::new(loaded, compiled, correlations)
+    Ruleset::new(loaded, compiled, &correlations)
 }

@@ -85,6 +85,21 @@ fn split(text: &str) -> Vec<Part<'_>> {
     parts
 }
 
+#[cfg(feature = "capture")]
+/// The text without the documents of these numbers; what says something of others stays.
+pub(crate) fn without(text: &str, numbers: &[u32]) -> String {
+    let mut reader = Reader::default();
+    let kept: Vec<&str> = split(text)
+        .iter()
+        .filter(|part| {
+            let document = reader.read(part);
+            document.is_none_or(|document| !numbers.contains(&document.number))
+        })
+        .map(|part| part.text)
+        .collect();
+    kept.join("---\n")
+}
+
 /// What earlier documents mean for later ones: `action: global` and `repeat`.
 #[derive(Default)]
 struct Reader {
@@ -156,13 +171,28 @@ fn parse(part: &Part<'_>, context: &[&str]) -> Result<(Content, Vec<String>), St
     let correlation = correlation.map(|rule| Content::Correlation(Box::new(rule)));
     match rule.or(correlation) {
         Some(content) => Ok((content, problems)),
-        None => Err(problems.pop().unwrap_or_else(|| "not a rule".to_owned())),
+        None => {
+            let problem = problems.pop().unwrap_or_else(|| "not a rule".to_owned());
+            let is_aggregation = part
+                .text
+                .lines()
+                .any(|line| line.trim_start().starts_with("condition:") && line.contains('|'));
+            Err(match is_aggregation {
+                true => format!(
+                    "an aggregation (`| …`) in the condition, which Sigma no longer has: write a \
+                     correlation rule ({problem})"
+                ),
+                false => problem,
+            })
+        }
     }
 }
 
 /// One line, not too long.
 fn message(error: &dyn std::fmt::Display) -> String {
     let text = error.to_string();
+    // What follows draws the place in several lines.
+    let text = text.split(" -->").next().unwrap_or_default();
     let mut line = text.lines().map(str::trim).collect::<Vec<_>>().join(" ");
     if line.len() > MOST_MESSAGE_BYTES {
         line.truncate(line.floor_char_boundary(MOST_MESSAGE_BYTES));
@@ -202,6 +232,17 @@ mod tests {
         assert_eq!(outcome(&format!("{global}{bare}---\n{bare}")), [Ok(()), Ok(())]);
         let repeat = format!("{RULE}---\naction: repeat\ntitle: Other\n");
         assert_eq!(outcome(&repeat), [Ok(()), Ok(())]);
+    }
+
+    #[test]
+    #[cfg(feature = "capture")]
+    fn documents_can_be_taken_out() {
+        let other = RULE.replace("title: T", "title: Other");
+        let text = format!("action: global\ndate: 2026-01-01\n---\n{RULE}---\n{other}");
+        let rest = without(&text, &[1]);
+        assert!(!rest.contains("title: T\n") && rest.contains("title: Other"), "{rest}");
+        assert!(rest.contains("action: global"));
+        assert_eq!(outcome(&rest), [Ok(())]);
     }
 
     #[test]

@@ -128,6 +128,7 @@ fn utc_time<'a>(record: &Record) -> EventValue<'a> {
 /// What a rule can ask for.
 pub(crate) struct RuleField {
     pub(crate) name: &'static str,
+    #[cfg_attr(not(test), expect(dead_code, reason = "the manual is compared with it"))]
     pub(crate) meaning: &'static str,
 }
 
@@ -289,5 +290,21 @@ impl Event for View<'_> {
     /// What correlations refer to an event by.
     fn to_json(&self) -> serde_json::Value {
         serde_json::json!({ "id": self.record.row.to_string() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_field_is_named_once_and_explained() {
+        let mut names: Vec<&str> = RULE_FIELDS.iter().map(|field| field.name).collect();
+        assert!(RULE_FIELDS.iter().all(|field| !field.meaning.is_empty()));
+        names.sort_unstable();
+        let count = names.len();
+        names.dedup();
+        assert_eq!(names.len(), count);
+        assert_eq!(nearest("commandline"), Some("CommandLine"));
     }
 }

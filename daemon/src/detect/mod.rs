@@ -15,9 +15,15 @@ mod ruleset;
 mod scan;
 mod trial;
 
-pub(crate) use catalogue::{Compiled, Entry, Source, compile};
-pub(crate) use document::MOST_FILE_BYTES;
-pub(crate) use ruleset::{Loaded, Match, Ruleset};
+#[cfg(any(test, feature = "capture"))]
+pub(crate) use catalogue::Compiled;
+#[cfg(feature = "capture")]
+pub(crate) use catalogue::Entry;
+pub(crate) use catalogue::{Source, compile};
+#[cfg(feature = "capture")]
+pub(crate) use document::{MOST_FILE_BYTES, without};
+pub(crate) use ruleset::{Match, Ruleset};
+pub(crate) use trial::Tried;
 
 #[cfg(test)]
 mod tests;

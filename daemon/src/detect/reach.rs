@@ -96,9 +96,7 @@ fn other_log_source(source: &LogSource) -> Option<String> {
 
 fn outcomes(rule: &IrRule, condition: &IrCondition) -> Outcomes {
     match condition {
-        IrCondition::Detection(name) => {
-            rule.detections.get(name).map_or(NEVER, |detection| of_detection(detection))
-        }
+        IrCondition::Detection(name) => rule.detections.get(name).map_or(NEVER, of_detection),
         IrCondition::And(all) => all.iter().fold(ALWAYS, |sum, part| sum.and(outcomes(rule, part))),
         IrCondition::Or(any) => any.iter().fold(NEVER, |sum, part| sum.or(outcomes(rule, part))),
         IrCondition::Not(part) => outcomes(rule, part).not(),

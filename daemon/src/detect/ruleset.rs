@@ -27,6 +27,7 @@ pub(crate) struct Loaded {
     pub(crate) title: String,
     pub(crate) level: Level,
     /// What an alert keeps of it: JSON of [`AlertRule`].
+    #[cfg_attr(not(feature = "capture"), expect(dead_code, reason = "asked for by what records"))]
     pub(crate) document: Vec<u8>,
     /// Only correlations hear of it.
     pub(super) is_silent: bool,
@@ -80,7 +81,7 @@ impl Ruleset {
     pub(super) fn new(
         loaded: Vec<Loaded>,
         compiled: Vec<CompiledRule>,
-        correlations: Vec<CorrelationRule>,
+        correlations: &[CorrelationRule],
     ) -> Self {
         let mut engine = Engine::new();
         engine.extend_compiled_rules(compiled);
@@ -90,7 +91,7 @@ impl Ruleset {
             ..CorrelationConfig::default()
         });
         let mut has_correlations = false;
-        for rule in &correlations {
+        for rule in correlations {
             match correlating.add_correlation(rule) {
                 Ok(()) => has_correlations = true,
                 Err(error) => tracing::error!("a correlation was refused by the engine: {error}"),
@@ -104,9 +105,10 @@ impl Ruleset {
         }
     }
 
+    #[cfg(feature = "capture")]
     /// Without rules: nothing fires, and nothing costs anything.
     pub(crate) fn empty() -> Self {
-        Self::new(Vec::new(), Vec::new(), Vec::new())
+        Self::new(Vec::new(), Vec::new(), &[])
     }
 
     /// How many rules are in force.
@@ -114,6 +116,7 @@ impl Ruleset {
         self.rules.len()
     }
 
+    #[cfg(feature = "capture")]
     /// Takes over what the set before remembers of events, for correlations that are in both.
     pub(crate) fn inherit(&mut self, before: &Self) {
         let Some(from) = &before.correlations else { return };
@@ -141,7 +144,7 @@ impl Ruleset {
         }
         let found = match &mut self.correlations {
             Some(correlations) => {
-                let tick = time_ns / (1_000_000_000 / TICKS_PER_SECOND as i64);
+                let tick = time_ns / (1_000_000_000 / TICKS_PER_SECOND.cast_signed());
                 self.last_tick = self.last_tick.max(tick);
                 correlations.process_with_detections(event, found, self.last_tick)
             }

@@ -166,8 +166,8 @@ impl<'t> Scanner<'t> {
         let (start, length) = (self.text.as_ptr(), self.text.len() as u64);
         // SAFETY: the parser is initialised.
         unsafe {
-            yaml::yaml_parser_set_encoding(self.parser.as_mut_ptr(), yaml::YAML_UTF8_ENCODING)
-        };
+            yaml::yaml_parser_set_encoding(self.parser.as_mut_ptr(), yaml::YAML_UTF8_ENCODING);
+        }
         // SAFETY: the parser is initialised, and does not outlive the text that is borrowed.
         unsafe { yaml::yaml_parser_set_input_string(self.parser.as_mut_ptr(), start, length) };
         Ok(())

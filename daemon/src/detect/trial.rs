@@ -5,6 +5,7 @@
 //! microseconds on these events, a hostile one some hundred milliseconds, so that the limit may lie
 //! anywhere between.
 
+use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
@@ -14,6 +15,7 @@ use common::record::{
     StringsState,
 };
 use rsigma_eval::{CompiledRule, Engine};
+use sha2::{Digest as _, Sha256};
 
 use super::fields::View;
 
@@ -22,8 +24,33 @@ const MOST_TIME: Duration = Duration::from_millis(25);
 const TRIES: u32 = 3;
 const TEXT_BYTES: usize = 16 << 10;
 
-/// Err if it takes too long.
-pub(super) fn run(rule: &CompiledRule) -> Result<(), String> {
+/// What came of trials, by the text of the rule: a set of rules is compiled again and again, and
+/// most of its rules are the same.
+#[derive(Default)]
+pub(crate) struct Tried {
+    outcomes: HashMap<[u8; 32], Result<(), String>>,
+}
+
+/// It is emptied beyond.
+const MOST_TRIED: usize = 20_000;
+
+impl Tried {
+    /// Err if the rule of this text takes too long.
+    pub(super) fn run(&mut self, text: &str, rule: &CompiledRule) -> Result<(), String> {
+        let digest = Sha256::digest(text).into();
+        if let Some(outcome) = self.outcomes.get(&digest) {
+            return outcome.clone();
+        }
+        let outcome = run(rule);
+        if self.outcomes.len() >= MOST_TRIED {
+            self.outcomes.clear();
+        }
+        self.outcomes.insert(digest, outcome.clone());
+        outcome
+    }
+}
+
+fn run(rule: &CompiledRule) -> Result<(), String> {
     let mut engine = Engine::new();
     engine.extend_compiled_rules([rule.clone()]);
     for event in &*EVENTS {

@@ -6,6 +6,7 @@
 mod assemble;
 mod audit;
 mod clock;
+mod detector;
 mod intern;
 pub(crate) mod link;
 pub(crate) mod live;
@@ -32,6 +33,7 @@ use ebpf::shared::{Shared, Slots};
 
 pub(crate) use self::assemble::Assembler;
 use self::clock::Clock;
+pub(crate) use self::detector::Detector;
 use self::link::Link;
 use self::pipeline::Pipeline;
 pub(crate) use self::progress::Progress;
@@ -39,6 +41,7 @@ use self::sequence::Sequences;
 pub(crate) use self::tracker::Tracker;
 use crate::bus;
 use crate::enrich::environment::Policy;
+use crate::rules::Rules;
 use crate::sensor::RawProcess;
 use crate::sensor::protocol::Request;
 use crate::settings::Settings;
@@ -123,7 +126,15 @@ fn record(
     }
     let stored = writer.take_over(boot)?;
     let policy = Policy::new(&from.settings.environment);
-    let mut tracker = Tracker::new(Assembler::new(boot, policy), progress, writer.next_row()?);
+    let now_ns = clock.wall(clock::boottime_ns());
+    let repeat_ns = from.settings.detection.repeat_ns;
+    let recent = writer.recent_alerts(now_ns.saturating_sub(repeat_ns))?;
+    let mut detector = Detector::new(writer.next_alert()?, recent, repeat_ns);
+    let reader = Reader::new(&path)?;
+    let (rules, compiled) = Rules::load(&from.settings.detection, &from.data_dir, reader.clone());
+    detector.replace(compiled);
+    let assembler = Assembler::new(boot, policy);
+    let mut tracker = Tracker::new(assembler, detector, progress, writer.next_row()?);
     for running in stored {
         tracker.adopt(running);
     }
@@ -133,7 +144,6 @@ fn record(
     let link = Link::start(socket).context("listen to the sensor")?;
     let (mut pipeline, handle) =
         Pipeline::new(ring, shared, tracker, writer, link.clone(), &sources.ring, from)?;
-    let reader = Reader::new(&path)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .max_blocking_threads(bus::MOST_QUERIES + 2)
@@ -153,7 +163,8 @@ fn record(
         })
         .context("start the pipeline")?;
 
-    let service = bus::Service::recording(reader, handle.clone(), &path);
+    let (rules, rules_thread) = rules.start(handle.clone()).context("start the thread of rules")?;
+    let service = bus::Service::recording(reader, handle.clone(), rules.clone(), &path);
     let listener = match &from.listener {
         Some(listener) => Some(listener.try_clone().context("keep the socket")?),
         None => None,
@@ -170,8 +181,12 @@ fn record(
         }
         anyhow::Ok(())
     });
+    rules.stop();
     handle.stop();
     let recorded = thread.join().map_err(|_| anyhow::anyhow!("the pipeline panicked"))?;
+    if rules_thread.join().is_err() {
+        tracing::error!("the thread of rules panicked");
+    }
     // Queries and subscriptions that still run end with their pipes.
     runtime.shutdown_timeout(Duration::from_millis(200));
     served.and(recorded)

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use common::alert::Status;
 use common::health::{Capture, Kinds, Named, Program};
 use ebpf::ring::Ring;
 use ebpf::shared::{CauseCounters, KindCounters, Shared};
@@ -19,14 +20,15 @@ use tokio::sync::{broadcast, oneshot, watch};
 
 use super::audit::{self, Audit};
 use super::link::Link;
-use super::live::Happening;
+use super::live::{AlertNews, Happening};
 use super::misses::Misses;
 use super::sequence::{Kind, Slot};
 use super::snapshot;
 use super::tracker::Tracker;
 use super::{Inheritance, Running, clock};
+use crate::detect::Ruleset;
 use crate::sensor::protocol::{ProgramFigures, Request};
-use crate::store::{Batch, Committed, RingPosition, WriterThread};
+use crate::store::{Batch, Change, Committed, RingPosition, What, WriterThread};
 
 /// A batch goes to the store when it is this old or has this many rows.
 const BATCH_AGE: Duration = Duration::from_millis(100);
@@ -51,6 +53,10 @@ enum Order {
     /// As flush, and everything after it goes to the receiver too.
     Subscribe(oneshot::Sender<(broadcast::Receiver<Happening>, Committed)>),
     Figures(oneshot::Sender<Capture>),
+    /// Another set of rules is in force from the next event on; answers the one before, so that it
+    /// is dropped elsewhere.
+    Rules(Box<Ruleset>, oneshot::Sender<Box<Ruleset>>),
+    Change(Change),
     Stop,
 }
 
@@ -61,6 +67,7 @@ pub(crate) struct Handle {
     wake: Arc<EventFd>,
     committed: watch::Receiver<Committed>,
     trouble: Arc<Mutex<Option<String>>>,
+    alerts: broadcast::Sender<AlertNews>,
 }
 
 impl Handle {
@@ -91,6 +98,34 @@ impl Handle {
         let (sender, receiver) = oneshot::channel();
         self.order(Order::Figures(sender))?;
         tokio::time::timeout(Self::PATIENCE, receiver).await.ok()?.ok()
+    }
+
+    /// Puts a set of rules into force. Blocks; not to be called on a thread of the runtime.
+    pub(crate) fn set_rules(&self, ruleset: Ruleset) {
+        let (sender, before) = oneshot::channel();
+        if self.orders.send(Order::Rules(Box::new(ruleset), sender)).is_ok() {
+            let _ = self.wake.write(1);
+            drop(before.blocking_recv());
+        }
+    }
+
+    /// Writes what somebody asked for; answers how many alerts or rules that was about, or `None`
+    /// if it could not be written in time (it will be as soon as it can).
+    pub(crate) async fn change(
+        &self,
+        time_ns: i64,
+        uid: u32,
+        user: Option<String>,
+        what: What,
+    ) -> Option<u32> {
+        let (answer, receiver) = oneshot::channel();
+        self.order(Order::Change(Change { time_ns, uid, user, what, answer }))?;
+        tokio::time::timeout(Self::PATIENCE, receiver).await.ok()?.ok()
+    }
+
+    /// What is new of alerts, from now on.
+    pub(crate) fn alerts(&self) -> broadcast::Receiver<AlertNews> {
+        self.alerts.subscribe()
     }
 
     /// Why nothing can be written at present.
@@ -184,6 +219,7 @@ impl Pipeline {
             wake: wake.clone(),
             committed: store.committed(),
             trouble: store.trouble(),
+            alerts: tracker.live.alerts(),
         };
         let identity = Capture {
             recorder_user: from.user.name.clone(),
@@ -400,10 +436,28 @@ impl Pipeline {
                     self.look_at_statistics();
                     let _ = answer.send(self.figures());
                 }
+                Order::Rules(ruleset, answer) => {
+                    let before = self.tracker.detector.replace(*ruleset);
+                    let _ = answer.send(Box::new(before));
+                }
+                Order::Change(change) => self.change(change),
                 Order::Stop => return true,
             }
         }
         false
+    }
+
+    fn change(&mut self, change: Change) {
+        if let What::Alerts { ids, status, .. } = &change.what {
+            if *status == Some(Status::Resolved) {
+                self.tracker.detector.forget(ids);
+            }
+            let ids: Arc<[i64]> = ids.as_slice().into();
+            self.tracker.live.publish_alert(|| AlertNews::Updated(ids));
+        }
+        self.tracker.change(change);
+        self.batch_since.get_or_insert_with(Instant::now);
+        self.hand_over(true);
     }
 
     /// Reads what the ring holds now; returns what has to be committed for it.

@@ -10,11 +10,12 @@ use ebpf::event::{Body, Event, Exit, Fork, Image, TaskId};
 
 use super::assemble::{self, Assembler};
 use super::clock::Clock;
+use super::detector::{Detector, MOST_ANCESTORS};
 use super::live::{Happening, Live};
 use super::progress::Progress;
 use super::sequence::{Kind, Slot};
 use super::table::{Entry, ParentLink, Table};
-use crate::store::{Batch, EndOfRows, GapRow, Pending, StoredRunning};
+use crate::store::{Batch, Change, EndOfRows, GapRow, Pending, StoredRunning};
 
 /// A fork whose row was written before its exec came keeps that row for the exec, if it comes
 /// within this time: fork and exec are one act, cut in two by the end of a batch.
@@ -24,6 +25,7 @@ pub(crate) struct Tracker {
     pub(crate) table: Table,
     pub(crate) live: Live,
     pub(crate) clock: Clock,
+    pub(crate) detector: Detector,
     assembler: Assembler,
     pub(crate) progress: Progress,
     batch: Batch,
@@ -40,11 +42,17 @@ pub(crate) struct Tracker {
 }
 
 impl Tracker {
-    pub(crate) fn new(assembler: Assembler, progress: Progress, next_row: i64) -> Self {
+    pub(crate) fn new(
+        assembler: Assembler,
+        detector: Detector,
+        progress: Progress,
+        next_row: i64,
+    ) -> Self {
         Self {
             table: Table::default(),
             live: Live::new(),
             clock: Clock::sample(),
+            detector,
             assembler,
             progress,
             batch: Batch::default(),
@@ -68,6 +76,9 @@ impl Tracker {
             + self.batch.replaced.len()
             + self.batch.ends.len()
             + self.batch.gaps.len()
+            + self.batch.alerts.len()
+            + self.batch.repeats.len()
+            + self.batch.changes.len()
     }
 
     /// Everything so far, as a batch; a fork without exec gets its row now.
@@ -77,6 +88,11 @@ impl Tracker {
         }
         self.clock.refresh();
         std::mem::take(&mut self.batch)
+    }
+
+    /// Goes with the next batch.
+    pub(crate) fn change(&mut self, change: Change) {
+        self.batch.changes.push(change);
     }
 
     /// What the database holds as running: known, but to be confirmed.
@@ -390,6 +406,10 @@ impl Tracker {
             Some(_) => replace_row(&mut self.batch, pending),
             None => self.batch.records.push(pending),
         }
+        if record.source == Source::Exec {
+            let Self { detector, table, batch, live, .. } = self;
+            detector.look(&record, || ancestors(table, &record), batch, live);
+        }
         self.live.publish(|| Happening::Began(record));
     }
 
@@ -487,6 +507,22 @@ impl Tracker {
             },
         }
     }
+}
+
+/// Those of them that still run, parent first.
+fn ancestors(table: &Table, of: &Record) -> Vec<Arc<Record>> {
+    let mut found = Vec::new();
+    let mut parent = of.parent.as_ref().map(|parent| parent.process);
+    while let Some(process) = parent
+        && found.len() < MOST_ANCESTORS
+    {
+        let task = TaskId { pid: process.pid, start_boottime_ns: process.start_boottime_ns };
+        let Some(entry) = table.get(task) else { break };
+        let Some(image) = &entry.image else { break };
+        found.push(image.clone());
+        parent = entry.parent.as_ref().map(|link| link.parent.process);
+    }
+    found
 }
 
 impl Entry {

@@ -1,5 +1,6 @@
 //! Reading alerts, and which rules are switched.
 
+#[cfg(feature = "capture")]
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 
@@ -39,14 +40,14 @@ pub(crate) struct AlertPage<'f> {
     /// Empty: all.
     pub(crate) statuses: Vec<Status>,
     pub(crate) level: Level,
-    /// Id of a rule, or a glob of its title; empty: all.
+    /// Id of a rule or its beginning, or a glob of its title; empty: all.
     pub(crate) rule: String,
     /// 0: all.
     pub(crate) limit: u32,
     /// The last alert of the page before.
     pub(crate) cursor: Option<i64>,
-    /// Up to this one only.
-    pub(crate) last: Option<i64>,
+    /// None but these.
+    pub(crate) only: Option<Vec<i64>>,
 }
 
 const COLUMNS: &str = "a.id, a.time_ns, a.last_ns, a.count, a.status, a.rule, a.snapshot";
@@ -76,6 +77,15 @@ impl Reader {
         })
     }
 
+    /// The number of the newest alert; 0 where there is none.
+    #[cfg(feature = "capture")]
+    pub(crate) fn newest_alert(&self, control: &Control) -> Result<i64, Stopped> {
+        self.run(control, |connection| {
+            connection.query_row("SELECT ifnull(max(id), 0) FROM alert", [], |row| row.get(0))
+        })
+    }
+
+    #[cfg(feature = "capture")]
     /// How many alerts there are of each rule.
     pub(crate) fn alert_counts(&self, control: &Control) -> Result<HashMap<String, u64>, Stopped> {
         self.run(control, |connection| {
@@ -88,6 +98,7 @@ impl Reader {
     }
 
     /// Rules that somebody switched on or off.
+    #[cfg(feature = "capture")]
     pub(crate) fn rule_switches(
         &self,
         control: &Control,
@@ -142,15 +153,17 @@ fn select(connection: &Connection, page: &AlertPage<'_>) -> rusqlite::Result<(St
         query.push_str(&format!(" AND a.status IN ({})", codes.join(", ")));
     }
     if !page.rule.is_empty() {
-        query.push_str(" AND (a.rule_id = ? OR lower(a.title) GLOB lower(?))");
+        query.push_str(" AND (instr(a.rule_id, lower(?)) = 1 OR lower(a.title) GLOB lower(?))");
         params.push(Value::Text(page.rule.clone()));
         params.push(Value::Text(page.rule.clone()));
     }
-    for (beyond, id) in [("<", page.cursor), ("<=", page.last)] {
-        if let Some(id) = id {
-            query.push_str(&format!(" AND a.id {beyond} ?"));
-            params.push(Value::Integer(id));
-        }
+    if let Some(cursor) = page.cursor {
+        query.push_str(" AND a.id < ?");
+        params.push(Value::Integer(cursor));
+    }
+    if let Some(only) = &page.only {
+        let ids: Vec<String> = only.iter().map(i64::to_string).collect();
+        query.push_str(&format!(" AND a.id IN ({})", ids.join(", ")));
     }
     query.push_str(" ORDER BY a.id DESC");
     Ok((query, params))

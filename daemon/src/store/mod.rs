@@ -24,14 +24,16 @@ mod triage;
 #[cfg(feature = "capture")]
 mod write;
 
-pub(crate) use alerts::{AlertPage, Snapshot};
+pub(crate) use alerts::AlertPage;
+#[cfg(feature = "capture")]
+pub(crate) use alerts::Snapshot;
 pub(crate) use error::StoreError;
 pub(crate) use read::{Control, Reader, Selection, Stopped, Totals};
 #[cfg(feature = "capture")]
 pub(crate) use thread::{Committed, WriterThread};
 pub(crate) use tree::Reach;
 #[cfg(feature = "capture")]
-pub(crate) use triage::{Change, NewAlert, RecentAlert, Repeat};
+pub(crate) use triage::{Change, NewAlert, RecentAlert, Repeat, What};
 #[cfg(feature = "capture")]
 pub(crate) use write::{Batch, EndOfRows, GapRow, Pending, RingPosition, StoredRunning, Writer};
 

@@ -10,7 +10,7 @@ use rsigma_eval::{Event, EventValue};
 use serde_json::Value;
 
 use super::fields::is_known;
-use super::{Compiled, Source, compile};
+use super::{Compiled, Source, Tried, compile};
 
 /// An event: names of fields, dotted ones whole, and their values.
 #[derive(Debug, Clone, Default)]
@@ -47,7 +47,7 @@ pub(super) fn compiled(file: &str, text: &str) -> Compiled {
         file: file.to_owned(),
         content: Ok(text.as_bytes().to_vec()),
     };
-    compile(&[source], &HashMap::new())
+    compile(&[source], &HashMap::new(), &mut Tried::default())
 }
 
 /// Files of a directory and those below it that end so, with their texts.

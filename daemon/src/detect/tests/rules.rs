@@ -37,7 +37,7 @@ fn shipped_rules_are_usable_and_described() {
             content: Ok(text.clone().into_bytes()),
         })
         .collect();
-    for entry in compile(&sources, &HashMap::new()).entries {
+    for entry in compile(&sources, &HashMap::new(), &mut Tried::default()).entries {
         let info = &entry.info;
         assert_eq!(info.state, RuleState::Active, "{}: {:?}", info.file, info.reason);
         assert!(info.notes.is_empty(), "{}: {:?}", info.file, info.notes);
@@ -58,10 +58,10 @@ fn shipped_rules_fire_on_their_samples_and_not_on_near_misses() {
             let unknown: Vec<_> = sample.0.keys().filter(|name| !is_known(name)).collect();
             assert!(unknown.is_empty(), "{file}: {unknown:?}");
         }
-        let fired = |sample: &Sample| {
-            // The rules that only correlations hear of are looked at as well.
-            let mut ruleset = compiled(&file, &text).ruleset;
-            ruleset.unsilence();
+        let mut ruleset = compiled(&file, &text).ruleset;
+        // The rules that only correlations hear of are looked at as well.
+        ruleset.unsilence();
+        let mut fired = |sample: &Sample| {
             ruleset.judge(sample, 0).iter().any(|found| found.correlation.is_none())
         };
         for sample in &fires {

@@ -1,0 +1,179 @@
+//! Asks the rules about every exec, and makes alerts of what fires.
+
+use std::sync::Arc;
+
+use common::alert::{Alert, Status, Triage};
+use common::ecs::Event;
+use common::record::Record;
+use common::time::rfc3339;
+use quick_cache::unsync::Cache;
+use sha2::{Digest as _, Sha256};
+
+use super::live::{AlertNews, Live};
+use crate::detect::{Match, Ruleset};
+use crate::store::{Batch, NewAlert, RecentAlert, Repeat, Snapshot};
+
+/// Alerts whose repeats are counted on them; the least recently repeated is forgotten.
+const MOST_RECENT: usize = 16_384;
+/// Generations that an alert keeps.
+pub(crate) const MOST_ANCESTORS: usize = 32;
+
+pub(crate) struct Detector {
+    ruleset: Ruleset,
+    recent: Cache<i64, Recent>,
+    next_alert: i64,
+    /// In this time what happens again is counted, and no alert of its own.
+    repeat_ns: i64,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Recent {
+    alert: i64,
+    last_ns: i64,
+}
+
+impl Detector {
+    pub(crate) fn new(next_alert: i64, recent: Vec<RecentAlert>, repeat_ns: i64) -> Self {
+        let mut cache = Cache::new(MOST_RECENT);
+        for RecentAlert { id, likeness, last_ns } in recent {
+            cache.insert(likeness, Recent { alert: id, last_ns });
+        }
+        Self { ruleset: Ruleset::empty(), recent: cache, next_alert, repeat_ns }
+    }
+
+    /// Without rules.
+    pub(crate) fn none() -> Self {
+        Self::new(1, Vec::new(), 0)
+    }
+
+    /// Puts another set of rules into force; returns the one before.
+    pub(crate) fn replace(&mut self, mut ruleset: Ruleset) -> Ruleset {
+        ruleset.inherit(&self.ruleset);
+        std::mem::replace(&mut self.ruleset, ruleset)
+    }
+
+    /// Somebody called these done: if it happens again, that is news.
+    pub(crate) fn forget(&mut self, alerts: &[i64]) {
+        self.recent.retain(|_, recent| !alerts.contains(&recent.alert));
+    }
+
+    /// An image that has just begun. `ancestors`, parent first, are asked for if something fires.
+    pub(crate) fn look(
+        &mut self,
+        record: &Arc<Record>,
+        ancestors: impl FnOnce() -> Vec<Arc<Record>>,
+        batch: &mut Batch,
+        live: &Live,
+    ) {
+        let fired = self.ruleset.evaluate(record);
+        if fired.is_empty() {
+            return;
+        }
+        let ancestors = ancestors();
+        for found in fired {
+            let likeness = likeness(&found, record);
+            if let Some(mut recent) = self.recent.get_mut(&likeness)
+                && record.time_ns.saturating_sub(recent.last_ns) < self.repeat_ns
+            {
+                let repeat = Repeat { alert: recent.alert, time_ns: record.time_ns };
+                recent.last_ns = recent.last_ns.max(record.time_ns);
+                batch.repeats.push(repeat);
+                continue;
+            }
+            let alert = self.next_alert;
+            self.next_alert += 1;
+            self.recent.insert(likeness, Recent { alert, last_ns: record.time_ns });
+            raise(alert, likeness, found, record, &ancestors, batch, live);
+        }
+    }
+}
+
+fn raise(
+    id: i64,
+    likeness: i64,
+    found: Match,
+    record: &Arc<Record>,
+    ancestors: &[Arc<Record>],
+    batch: &mut Batch,
+    live: &Live,
+) {
+    let Match { rule, selections, fields, correlation } = found;
+    let snapshot = Snapshot {
+        event: Event::began(record),
+        selections,
+        fields,
+        correlation,
+        ancestors: ancestors.iter().map(|record| Event::ancestor(record)).collect(),
+    };
+    let document = serde_json::to_vec(&snapshot).unwrap_or_default();
+    live.publish_alert(|| AlertNews::Raised {
+        id,
+        rule_id: rule.id.clone(),
+        level: rule.level,
+        record: record.clone(),
+        document: Arc::new(alert_document(id, &rule.document, &document, record.time_ns)),
+    });
+    batch.alerts.push(NewAlert {
+        id,
+        time_ns: record.time_ns,
+        rule_id: rule.id.clone(),
+        title: rule.title.clone(),
+        level: rule.level,
+        row: record.row,
+        likeness,
+        rule: rule.document.clone(),
+        snapshot: document,
+    });
+}
+
+/// The alert as a query of it would answer. `None` only if a document of ours is not JSON.
+fn alert_document(id: i64, rule: &[u8], snapshot: &[u8], time_ns: i64) -> Option<Alert<'static>> {
+    let snapshot: Snapshot<'static> = serde_json::from_slice(snapshot).ok()?;
+    Some(Alert {
+        event: snapshot.event,
+        rule: serde_json::from_slice(rule).ok()?,
+        alert: Triage {
+            id: id.cast_unsigned(),
+            status: Status::New,
+            count: 1,
+            last: rfc3339(time_ns),
+            note: None,
+            history: Vec::new(),
+            selections: snapshot.selections,
+            fields: snapshot.fields,
+            correlation: snapshot.correlation,
+            ancestors: snapshot.ancestors,
+        },
+    })
+}
+
+/// What a repeat has in common with the first time: the rule, what the parent runs, and the command
+/// line; of a correlation the group.
+fn likeness(found: &Match, record: &Record) -> i64 {
+    let mut hash = Sha256::new();
+    let mut add = |part: &[u8]| {
+        hash.update((part.len() as u64).to_le_bytes());
+        hash.update(part);
+    };
+    add(found.rule.id.as_bytes());
+    match &found.correlation {
+        Some(correlation) => {
+            for (field, value) in &correlation.group {
+                add(field.as_bytes());
+                add(value.as_bytes());
+            }
+        }
+        None => {
+            if let Some(parent) = &record.parent {
+                add(&parent.executable);
+                add(&parent.args);
+            }
+            add(&record.executable.path.bytes);
+            add(&record.args.bytes);
+        }
+    }
+    let digest = hash.finalize();
+    let mut first = [0; 8];
+    first.copy_from_slice(&digest[..8]);
+    i64::from_le_bytes(first)
+}

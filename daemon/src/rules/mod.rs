@@ -1,0 +1,209 @@
+//! The rules there are: read, watched, compiled aside, and put into force at once.
+//!
+//! One thread owns the directories. Whatever changes (a file, an upload, a switch), it reads and
+//! compiles everything anew and hands the set to the pipeline, which takes it between two events;
+//! recording never waits for it.
+
+mod directory;
+mod pattern;
+mod thread;
+mod upload;
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::mpsc::SyncSender;
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+
+use common::rule::{Affected, Origin, Report, RuleInfo, RuleText};
+use tokio::sync::{oneshot, watch};
+
+use self::directory::Directory;
+pub(crate) use self::pattern::{Pattern, title_fits};
+use self::thread::{Order, Worker};
+use crate::detect::{self, Compiled, Entry, Ruleset, Tried};
+use crate::recorder::pipeline::Handle as Pipeline;
+use crate::settings::Detection;
+use crate::store::{Control, Reader};
+
+/// Rules that are loaded but not yet looked after.
+pub(crate) struct Rules {
+    directories: Vec<Directory>,
+    reader: Reader,
+    tried: Tried,
+    entries: Vec<Entry>,
+}
+
+impl Rules {
+    /// Reads and compiles all there is.
+    pub(crate) fn load(from: &Detection, data_dir: &Path, reader: Reader) -> (Self, Ruleset) {
+        let of = |origin, path: &Path| Directory { origin, path: path.to_owned() };
+        let directories = vec![
+            of(Origin::Shipped, &from.shipped_rules),
+            of(Origin::Admin, &from.admin_rules),
+            of(Origin::Uploaded, &data_dir.join("rules")),
+        ];
+        let mut tried = Tried::default();
+        let Compiled { entries, ruleset } = compile(&directories, &reader, &mut tried);
+        tell(&entries, &ruleset);
+        (Self { directories, reader, tried, entries }, ruleset)
+    }
+
+    /// Watches the directories from now on, until told to stop.
+    pub(crate) fn start(self, pipeline: Pipeline) -> std::io::Result<(Handle, JoinHandle<()>)> {
+        let catalogue = Arc::new(Mutex::new(Arc::new(self.entries)));
+        let (changed, is_changed) = watch::channel(0);
+        let (orders, thread) = Worker {
+            directories: self.directories,
+            reader: self.reader,
+            tried: self.tried,
+            pipeline,
+            catalogue: catalogue.clone(),
+            changed,
+        }
+        .start()?;
+        Ok((Handle { orders, catalogue, is_changed }, thread))
+    }
+}
+
+fn compile(directories: &[Directory], reader: &Reader, tried: &mut Tried) -> Compiled {
+    let sources: Vec<_> = directories.iter().flat_map(Directory::read).collect();
+    let switches = reader.rule_switches(&Control::default()).unwrap_or_else(|error| {
+        tracing::error!("which rules are switched off cannot be read: {error}");
+        HashMap::new()
+    });
+    detect::compile(&sources, &switches, tried)
+}
+
+fn tell(entries: &[Entry], ruleset: &Ruleset) {
+    let unusable = entries.iter().filter(|entry| entry.info.reason.is_some()).count();
+    match unusable {
+        0 => tracing::info!("{} rules are in force", ruleset.len()),
+        _ => tracing::info!(
+            "{} rules are in force; {unusable} are not usable: see bpfctl rules list",
+            ruleset.len()
+        ),
+    }
+}
+
+/// How everybody else speaks to the rules.
+#[derive(Clone)]
+pub(crate) struct Handle {
+    orders: SyncSender<Order>,
+    catalogue: Arc<Mutex<Arc<Vec<Entry>>>>,
+    is_changed: watch::Receiver<u64>,
+}
+
+/// Why a rule is not found.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum NotOne {
+    Nothing,
+    Several(usize),
+}
+
+impl Handle {
+    pub(crate) fn entries(&self) -> Arc<Vec<Entry>> {
+        self.catalogue.lock().map_or_else(|_| Arc::default(), |entries| entries.clone())
+    }
+
+    pub(crate) fn list(&self) -> Vec<RuleInfo> {
+        self.entries().iter().map(|entry| entry.info.clone()).collect()
+    }
+
+    /// The rule of this id, or whose id begins so, or of this title. Of several with one id, the
+    /// one that wins.
+    pub(crate) fn get(&self, id: &str) -> Result<RuleText, NotOne> {
+        let entries = self.entries();
+        let wanted = id.trim().to_lowercase();
+        let by = |is_it: &dyn Fn(&RuleInfo) -> bool| {
+            let mut found: Vec<&Entry> =
+                entries.iter().filter(|entry| is_it(&entry.info)).collect();
+            found.sort_by_key(|entry| (entry.info.state, entry.info.id.clone()));
+            found.dedup_by_key(|entry| entry.info.id.clone());
+            found
+        };
+        let mut found = by(&|info| info.id == wanted && !wanted.is_empty());
+        if found.is_empty() {
+            found = by(&|info| info.title.to_lowercase() == wanted);
+        }
+        if found.is_empty() && !wanted.is_empty() {
+            found = by(&|info| info.id.starts_with(&wanted));
+        }
+        match found[..] {
+            [] => Err(NotOne::Nothing),
+            [entry] => Ok(RuleText { info: entry.info.clone(), text: entry.text.clone() }),
+            _ => Err(NotOne::Several(found.len())),
+        }
+    }
+
+    /// The text of a rule; of a correlation with the texts of the rules that it refers to, by
+    /// whatever they are called.
+    pub(crate) fn with_references(&self, rule: &RuleText) -> String {
+        let mut text = rule.text.clone();
+        if !rule.info.is_correlation {
+            return text;
+        }
+        for entry in self.entries().iter().filter(|entry| entry.info.id != rule.info.id) {
+            let name = entry.text.lines().find_map(|line| line.strip_prefix("name:"));
+            let is_named = name.is_some_and(|name| {
+                let name = name.trim().trim_matches(['"', '\'']);
+                !name.is_empty() && rule.text.contains(name)
+            });
+            if is_named || (!entry.info.id.is_empty() && rule.text.contains(&entry.info.id)) {
+                text.push_str("\n---\n");
+                text.push_str(&entry.text);
+            }
+        }
+        text
+    }
+
+    /// Ids of the rules that fit one of the patterns, each once, with whether it is enabled.
+    pub(crate) fn fitting(&self, patterns: &[Pattern]) -> Vec<(String, bool)> {
+        let entries = self.entries();
+        let mut found: Vec<(String, bool)> = entries
+            .iter()
+            .map(|entry| &entry.info)
+            .filter(|info| !info.id.is_empty() && patterns.iter().any(|p| p.fits(info)))
+            .map(|info| (info.id.clone(), info.is_enabled))
+            .collect();
+        found.sort();
+        found.dedup_by(|a, b| a.0 == b.0);
+        found
+    }
+
+    /// Reads everything anew; returns when it is in force. `None` if the thread has ended.
+    pub(crate) async fn reload(&self) -> Option<()> {
+        self.ask(Order::Reload).await
+    }
+
+    pub(crate) async fn upload(&self, name: String, content: Vec<u8>) -> Option<Report> {
+        self.ask(|answer| Order::Upload { name, content, answer }).await
+    }
+
+    pub(crate) async fn remove(&self, patterns: Vec<Pattern>) -> Option<Result<Affected, String>> {
+        self.ask(|answer| Order::Remove { patterns, answer }).await
+    }
+
+    /// Fails only if the thread has ended by itself.
+    pub(crate) fn stop(&self) {
+        let _ = self.orders.send(Order::Stop);
+    }
+
+    /// Counts the sets that were put into force.
+    pub(crate) fn changes(&self) -> watch::Receiver<u64> {
+        self.is_changed.clone()
+    }
+
+    async fn ask<T>(&self, order: impl FnOnce(oneshot::Sender<T>) -> Order) -> Option<T> {
+        let (sender, receiver) = oneshot::channel();
+        let (orders, order) = (self.orders.clone(), order(sender));
+        // The queue may be full for as long as a set is compiled.
+        tokio::task::spawn_blocking(move || orders.send(order)).await.ok()?.ok()?;
+        receiver.await.ok()
+    }
+}
+
+/// What would become of a text, next to the rules there are.
+pub(crate) fn validate(name: &str, content: &[u8]) -> Report {
+    upload::report(name, content, &[], &mut Tried::default())
+}
