@@ -29,6 +29,14 @@ pub struct Alert<'a> {
     pub alert: Triage<'a>,
 }
 
+impl<'a> Alert<'a> {
+    pub fn new(mut event: Event<'a>, rule: AlertRule, alert: Triage<'a>) -> Self {
+        event.event.kind = "alert".into();
+        event.event.severity = Some(rule.level.severity());
+        Self { event, rule, alert }
+    }
+}
+
 /// The rule as it was when it fired.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AlertRule {

@@ -85,6 +85,9 @@ pub struct EventInfo<'a> {
     pub types: Vec<Text<'a>>,
     /// Position in the store.
     pub sequence: i64,
+    /// Of an alert: 0 for an informational one, 100 for a critical one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub severity: Option<u8>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -217,7 +217,7 @@ pub struct HuntDone {
     pub looked_at: u64,
     /// Events on which a rule would have fired.
     pub matched: u64,
-    /// Command lines beyond the limit that are not listed.
+    /// Events with command lines beyond the limit, which are not listed.
     #[serde(default)]
     pub unlisted: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]

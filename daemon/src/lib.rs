@@ -14,6 +14,8 @@ mod detect;
 #[cfg(feature = "capture")]
 mod enrich;
 mod log;
+#[cfg(test)]
+mod manual;
 mod namespace;
 #[cfg(feature = "capture")]
 mod recorder;

@@ -49,6 +49,7 @@ impl<'a> Event<'a> {
                 category: vec!["process".into()],
                 types,
                 sequence: record.row,
+                severity: None,
             },
             process,
             user: context.map(|c| User {

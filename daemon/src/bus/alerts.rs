@@ -95,6 +95,10 @@ impl Alerts {
         self.access.check_read(connection, &header).await?;
         let filter = processes::parse(filter)?;
         let wanted = Wanted::parse(selection)?;
+        if backlog > processes::MOST_BACKLOG {
+            let most = processes::MOST_BACKLOG;
+            return Err(Error::InvalidArgument(format!("backlog: at most {most}")));
+        }
         self.service.subscribe_alerts(filter, wanted, backlog).await
     }
 

@@ -46,8 +46,8 @@ pub(super) async fn start(
 fn ruleset(content: Vec<u8>) -> Result<Ruleset, Error> {
     let source =
         Source { origin: Origin::Admin, file: "rule.yml".to_owned(), content: Ok(content) };
-    let compiled = detect::compile(&[source], &HashMap::new(), &mut Tried::default());
-    // One that is switched off is meant when it is tried.
+    // One that is switched off, or retired, is meant when it is tried.
+    let compiled = detect::compile(&[source], None, &mut Tried::default());
     let unusable = compiled
         .entries
         .iter()

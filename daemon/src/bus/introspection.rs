@@ -7,8 +7,10 @@ use zbus::object_server::Interface;
 
 use super::Service;
 use super::access::Access;
+use super::alerts::Alerts;
 use super::manager::Manager;
 use super::processes::Processes;
+use super::rules::Rules;
 use crate::store::{Reader, Writer};
 
 fn xml<I: Interface>(interface: &I) -> String {
@@ -34,7 +36,9 @@ fn committed_files_equal_the_live_interfaces() {
     let access = Access::new(0);
     for (name, live) in [
         ("Manager", xml(&Manager::new(service.clone(), access.clone()))),
-        ("Processes", xml(&Processes::new(service, access))),
+        ("Processes", xml(&Processes::new(service.clone(), access.clone()))),
+        ("Alerts", xml(&Alerts::new(service.clone(), access.clone()))),
+        ("Rules", xml(&Rules::new(service, access))),
     ] {
         let path = Path::new(env!("CARGO_MANIFEST_DIR"))
             .join(format!("../dbus/org.bpfrecorder.Recorder1.{name}.xml"));
@@ -66,6 +70,18 @@ async fn the_proxies_reach_the_live_service() {
     assert!(matches!(error, common::bus::Error::NotFound(_)), "{error:?}");
     let error = processes.subscribe("", 0).await.unwrap_err();
     assert!(matches!(error, common::bus::Error::ReadOnly(_)), "{error:?}");
+    let alerts = common::bus::AlertsProxy::new(&client).await.unwrap();
+    let error = alerts.get(1).await.unwrap_err();
+    assert!(matches!(error, common::bus::Error::NotFound(_)), "{error:?}");
+    let error = alerts.set(&[1], "resolved", "").await.unwrap_err();
+    assert!(matches!(error, common::bus::Error::ReadOnly(_)), "{error:?}");
+    let error = alerts.set(&[1], "done", "").await.unwrap_err();
+    assert!(matches!(error, common::bus::Error::InvalidArgument(_)), "{error:?}");
+    let rules = common::bus::RulesProxy::new(&client).await.unwrap();
+    let error = rules.set_enabled(&["x"], false).await.unwrap_err();
+    assert!(matches!(error, common::bus::Error::ReadOnly(_)), "{error:?}");
+    let error = rules.hunt_text(b"title: [", "").await.unwrap_err();
+    assert!(matches!(error, common::bus::Error::InvalidArgument(_)), "{error:?}");
     let error = processes.top("args", "", 5, false).await.unwrap_err();
     assert!(matches!(error, common::bus::Error::InvalidArgument(_)), "{error:?}");
 }

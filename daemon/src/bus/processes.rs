@@ -34,7 +34,7 @@ const MOST_CANDIDATES: usize = 20;
 const MOST_BUCKETS: u32 = 10_000;
 const MOST_TOP: u32 = 10_000;
 const MOST_TREE: u32 = 100_000;
-const MOST_BACKLOG: u32 = 1_000_000;
+pub(super) const MOST_BACKLOG: u32 = 1_000_000;
 
 /// The record of processes.
 #[interface(name = "org.bpfrecorder.Recorder1.Processes")]

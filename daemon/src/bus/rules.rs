@@ -53,15 +53,17 @@ impl Rules {
 
     /// Switches rules on or off, for good. A pattern is an id or the beginning of one, a title,
     /// `tag:TAG`, `level:LEVEL`, or a glob of an id, a title or a tag.
+    #[zbus(out_args("meant", "changed"))]
     async fn set_enabled(
         &self,
         #[zbus(connection)] connection: &Connection,
         #[zbus(header)] header: Header<'_>,
         patterns: Vec<String>,
         is_enabled: bool,
-    ) -> Result<Affected, Error> {
+    ) -> Result<(u32, u32), Error> {
         let uid = self.access.check(Right::ManageRules, connection, &header).await?;
-        self.service.switch_rules(&patterns, is_enabled, uid).await
+        let affected = self.service.switch_rules(&patterns, is_enabled, uid).await?;
+        Ok((affected.meant, affected.changed))
     }
 
     /// Stores a file of rules, in place of an uploaded one of the same name, and puts them into
@@ -91,14 +93,16 @@ impl Rules {
     }
 
     /// Removes uploaded rules. Patterns are those of `SetEnabled`.
+    #[zbus(out_args("meant", "changed"))]
     async fn remove(
         &self,
         #[zbus(connection)] connection: &Connection,
         #[zbus(header)] header: Header<'_>,
         patterns: Vec<String>,
-    ) -> Result<Affected, Error> {
+    ) -> Result<(u32, u32), Error> {
         self.access.check(Right::ManageRules, connection, &header).await?;
-        self.service.remove_rules(&patterns).await
+        let affected = self.service.remove_rules(&patterns).await?;
+        Ok((affected.meant, affected.changed))
     }
 
     /// Reads the directories of rules anew; returns when what is there is in force.
@@ -207,7 +211,8 @@ impl Service {
     }
 
     async fn validate_rules(&self, name: String, content: Vec<u8>) -> Result<String, Error> {
-        let report = tokio::task::spawn_blocking(move || rules::validate(&name, &content));
+        let rules = self.rules()?.clone();
+        let report = tokio::task::spawn_blocking(move || rules.validate(&name, &content));
         serde_json::to_string(&report.await.map_err(failed)?).map_err(failed)
     }
 }

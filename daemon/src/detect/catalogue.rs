@@ -36,10 +36,11 @@ pub(crate) struct Compiled {
     pub(crate) ruleset: Ruleset,
 }
 
-/// Compiles everything. `switches` are the ids that somebody switched on or off.
+/// Compiles everything. `switches` are the ids that somebody switched on or off; without them every
+/// rule is on.
 pub(crate) fn compile(
     sources: &[Source],
-    switches: &HashMap<String, bool>,
+    switches: Option<&HashMap<String, bool>>,
     tried: &mut Tried,
 ) -> Compiled {
     let mut candidates = Vec::new();
@@ -88,7 +89,7 @@ impl Candidate {
 
 fn read(
     source: &Source,
-    switches: &HashMap<String, bool>,
+    switches: Option<&HashMap<String, bool>>,
     tried: &mut Tried,
     to: &mut Vec<Candidate>,
 ) {
@@ -138,10 +139,10 @@ fn blank(source: &Source, document: u32, title: &str) -> RuleInfo {
 fn candidate(
     source: &Source,
     document: Document,
-    switches: &HashMap<String, bool>,
+    switches: Option<&HashMap<String, bool>>,
     tried: &mut Tried,
 ) -> Candidate {
-    let Document { number, text, content, warnings } = document;
+    let Document { number, text, content, warnings, whole } = document;
     let mut info = blank(source, number, &source.file);
     let content = match content {
         Ok(content) => content,
@@ -154,7 +155,8 @@ fn candidate(
     info.notes.extend(warnings);
     settle_id(&mut info);
     let is_retired = matches!(info.status.as_deref(), Some("deprecated" | "unsupported"));
-    info.is_enabled = switches.get(&info.id).copied().unwrap_or(!is_retired);
+    info.is_enabled =
+        switches.is_none_or(|switches| switches.get(&info.id).copied().unwrap_or(!is_retired));
     let name = match &content {
         Content::Rule(rule) => rule.name.clone(),
         Content::Correlation(rule) => rule.name.clone(),
@@ -162,7 +164,7 @@ fn candidate(
     let mut candidate = Candidate { info, text, name, body: Body::None };
     candidate.info.state = RuleState::Active;
     match content {
-        Content::Rule(rule) => build(&mut candidate, &rule, tried),
+        Content::Rule(rule) => build(&mut candidate, &rule, &whole, tried),
         Content::Correlation(rule) => candidate.body = Body::Correlation(rule),
     }
     if candidate.is_active() && !candidate.info.is_enabled {
@@ -175,7 +177,7 @@ fn candidate(
 }
 
 /// Builds the rule itself, or refuses it.
-fn build(candidate: &mut Candidate, rule: &SigmaRule, tried: &mut Tried) {
+fn build(candidate: &mut Candidate, rule: &SigmaRule, whole: &str, tried: &mut Tried) {
     let ir = match lower::lower(rule, "") {
         Ok(ir) => ir,
         Err(reason) => return candidate.refuse(RuleState::Unusable, reason),
@@ -194,7 +196,7 @@ fn build(candidate: &mut Candidate, rule: &SigmaRule, tried: &mut Tried) {
         Ok(compiled) => compiled,
         Err(error) => return candidate.refuse(RuleState::Unusable, error.to_string()),
     };
-    match tried.run(&candidate.text, &compiled) {
+    match tried.run(whole, &compiled) {
         Ok(()) => {
             candidate.body = Body::Rule { ir: Box::new(ir), compiled: Box::new(compiled) };
         }
@@ -281,7 +283,8 @@ fn settle_id(info: &mut RuleInfo) {
 fn settle_ids(candidates: &mut [Candidate]) {
     let mut by_id: BTreeMap<String, Vec<usize>> = BTreeMap::new();
     for (index, candidate) in candidates.iter().enumerate() {
-        if !candidate.info.id.is_empty() {
+        // One that is faulty must not take a good one's place.
+        if !candidate.info.id.is_empty() && candidate.info.state != RuleState::Unusable {
             by_id.entry(candidate.info.id.clone()).or_default().push(index);
         }
     }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use common::rule::RuleState;
+use rsigma_eval::{CorrelationConfig, CorrelationEngine};
 use rsigma_parser::{
     ConditionExpr, ConditionOperator, CorrelationCondition, CorrelationRule, CorrelationType,
 };
@@ -35,7 +36,10 @@ pub(super) fn resolve(
             let Body::Correlation(rule) = &candidates[index].body else { continue };
             let Some(references) = references(&rule.rules, candidates, keys) else { continue };
             has_changed = true;
-            match in_terms_of_the_engine(rule, &references, loaded.len()) {
+            let is_of_correlations = references.values().any(|key| loaded[*key].ir.is_none());
+            let translated = check(rule, is_of_correlations)
+                .and_then(|()| in_terms_of_the_engine(rule, &references, loaded.len()));
+            match translated {
                 Ok(rule) => {
                     for key in references.values().filter(|_| !rule.generate) {
                         loaded[*key].is_silent = true;
@@ -110,7 +114,6 @@ fn in_terms_of_the_engine(
     references: &HashMap<String, usize>,
     own: usize,
 ) -> Result<CorrelationRule, String> {
-    check(rule)?;
     let key = |reference: &String| {
         references.get(reference).map_or_else(|| reference.clone(), usize::to_string)
     };
@@ -132,6 +135,9 @@ fn in_terms_of_the_engine(
     }
     // Attributes of the engine's own would change how all others are evaluated.
     rule.custom_attributes.clear();
+    CorrelationEngine::new(CorrelationConfig::default())
+        .add_correlation(&rule)
+        .map_err(|error| error.to_string())?;
     Ok(rule)
 }
 
@@ -146,7 +152,7 @@ fn demand_all(rule: &mut CorrelationRule) {
     }
 }
 
-fn check(rule: &CorrelationRule) -> Result<(), String> {
+fn check(rule: &CorrelationRule, is_of_correlations: bool) -> Result<(), String> {
     if rule.rules.is_empty() {
         return Err("it refers to no rule".to_owned());
     }
@@ -157,6 +163,10 @@ fn check(rule: &CorrelationRule) -> Result<(), String> {
             MOST_TIMESPAN_SECS / 86400
         ));
     }
+    let kind = rule.correlation_type.as_str();
+    if rule.correlation_type == CorrelationType::ValuePercentile {
+        return Err(format!("{kind} is not supported: the engine does not compare its value"));
+    }
     let counted = match &rule.condition {
         CorrelationCondition::Threshold { field, .. } => field.as_deref().unwrap_or_default(),
         CorrelationCondition::Extended(_) => &[],
@@ -166,8 +176,10 @@ fn check(rule: &CorrelationRule) -> Result<(), String> {
         CorrelationType::EventCount | CorrelationType::Temporal | CorrelationType::TemporalOrdered
     );
     if needs_field && counted.is_empty() {
-        let kind = rule.correlation_type.as_str();
         return Err(format!("{kind} needs a field in its condition"));
+    }
+    if needs_field && is_of_correlations {
+        return Err(format!("{kind} counts values of events, and a correlation has none"));
     }
     let aliases = |name: &String| rule.aliases.iter().any(|alias| alias.alias == *name);
     let unknown = rule
@@ -175,6 +187,7 @@ fn check(rule: &CorrelationRule) -> Result<(), String> {
         .iter()
         .filter(|name| !aliases(name))
         .chain(counted)
+        .chain(rule.aliases.iter().flat_map(|alias| alias.mapping.values()))
         .find(|name| !fields::is_known(name));
     match unknown {
         Some(name) => {

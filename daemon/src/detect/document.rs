@@ -21,6 +21,8 @@ pub(super) struct Document {
     pub(super) content: Result<Content, String>,
     /// What the parser complained of, though it could go on.
     pub(super) warnings: Vec<String>,
+    /// With what other documents say of it.
+    pub(super) whole: String,
 }
 
 #[derive(Debug)]
@@ -68,11 +70,12 @@ fn split(text: &str) -> Vec<Part<'_>> {
     let mut parts = Vec::new();
     let (mut start, mut at, mut line, mut first_line) = (0, 0, 0, 0);
     for piece in text.split_inclusive('\n') {
-        let is_mark = piece.strip_prefix("---").is_some_and(|rest| rest.trim_end().is_empty());
-        if is_mark {
+        let rest = piece.strip_prefix("---");
+        if rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(char::is_whitespace)) {
             parts.push(Part { text: &text[start..at], lines_before: first_line });
-            start = at + piece.len();
-            first_line = line + 1;
+            // What follows the mark on its line belongs to the document.
+            start = at + "---".len();
+            first_line = line;
         }
         at += piece.len();
         line += 1;
@@ -97,7 +100,7 @@ pub(crate) fn without(text: &str, numbers: &[u32]) -> String {
         })
         .map(|part| part.text)
         .collect();
-    kept.join("---\n")
+    kept.join("\n---")
 }
 
 /// What earlier documents mean for later ones: `action: global` and `repeat`.
@@ -128,7 +131,13 @@ impl Reader {
             Some(_) => self.global.iter().chain(&self.previous).map(String::as_str).collect(),
             None => self.global.iter().map(String::as_str).collect(),
         };
-        let (content, warnings) = match parse(part, &context) {
+        let mut whole = String::new();
+        for text in &context {
+            whole.push_str(text);
+            whole.push_str("\n---\n");
+        }
+        whole.push_str(part.text);
+        let (content, warnings) = match parse(part, &context, &whole) {
             Ok((content, warnings)) => (Ok(content), warnings),
             Err(reason) => (Err(reason), Vec::new()),
         };
@@ -136,11 +145,11 @@ impl Reader {
             self.previous = Some(part.text.to_owned());
         }
         let text = part.text.to_owned();
-        Some(Document { number: self.count, text, content, warnings })
+        Some(Document { number: self.count, text, content, warnings, whole })
     }
 }
 
-fn parse(part: &Part<'_>, context: &[&str]) -> Result<(Content, Vec<String>), String> {
+fn parse(part: &Part<'_>, context: &[&str], whole: &str) -> Result<(Content, Vec<String>), String> {
     if part.text.len() > MOST_DOCUMENT_BYTES {
         return Err(format!(
             "{} bytes are too many for a rule: at most {MOST_DOCUMENT_BYTES}",
@@ -154,16 +163,13 @@ fn parse(part: &Part<'_>, context: &[&str]) -> Result<(Content, Vec<String>), St
         refusal.line += part.lines_before;
         refusal.to_string()
     })?;
-    let mut whole = String::new();
-    for text in context {
-        whole.push_str(text);
-        whole.push_str("\n---\n");
-    }
-    whole.push_str(part.text);
-    let parsed = rsigma_parser::parse_sigma_yaml(&whole).map_err(|error| message(&error))?;
+    let parsed = rsigma_parser::parse_sigma_yaml(whole).map_err(|error| message(&error))?;
     let mut problems: Vec<String> = parsed.errors.iter().map(|error| message(error)).collect();
     if !parsed.filters.is_empty() {
         return Err("Sigma filters are not supported: exclude in the rule itself".to_owned());
+    }
+    if parsed.rules.len() + parsed.correlations.len() > context.len() + 1 {
+        return Err("several rules in one document: put a line of --- between them".to_owned());
     }
     // With context, the last one is that of this document.
     let rule = parsed.rules.into_iter().next_back().map(|rule| Content::Rule(Box::new(rule)));

@@ -179,6 +179,9 @@ fn mended(matcher: IrMatcher) -> Result<IrMatcher, String> {
         IrMatcher::Expand { .. } => Err("a placeholder (|expand) that nothing resolves: write \
                                          the values out"
             .to_owned()),
+        IrMatcher::TimestampPart { .. } => {
+            Err("parts of times (|hour, |day and so on) are not supported".to_owned())
+        }
         IrMatcher::NumericEq(number) => number_known(number).map(IrMatcher::NumericEq),
         IrMatcher::NumericGt(number) => number_known(number).map(IrMatcher::NumericGt),
         IrMatcher::NumericGte(number) => number_known(number).map(IrMatcher::NumericGte),

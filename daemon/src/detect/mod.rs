@@ -22,6 +22,8 @@ pub(crate) use catalogue::Entry;
 pub(crate) use catalogue::{Source, compile};
 #[cfg(feature = "capture")]
 pub(crate) use document::{MOST_FILE_BYTES, without};
+#[cfg(test)]
+pub(crate) use fields::RULE_FIELDS;
 pub(crate) use ruleset::{Match, Ruleset};
 pub(crate) use trial::Tried;
 

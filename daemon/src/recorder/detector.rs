@@ -129,10 +129,10 @@ fn raise(
 /// The alert as a query of it would answer. `None` only if a document of ours is not JSON.
 fn alert_document(id: i64, rule: &[u8], snapshot: &[u8], time_ns: i64) -> Option<Alert<'static>> {
     let snapshot: Snapshot<'static> = serde_json::from_slice(snapshot).ok()?;
-    Some(Alert {
-        event: snapshot.event,
-        rule: serde_json::from_slice(rule).ok()?,
-        alert: Triage {
+    Some(Alert::new(
+        snapshot.event,
+        serde_json::from_slice(rule).ok()?,
+        Triage {
             id: id.cast_unsigned(),
             status: Status::New,
             count: 1,
@@ -144,7 +144,7 @@ fn alert_document(id: i64, rule: &[u8], snapshot: &[u8], time_ns: i64) -> Option
             correlation: snapshot.correlation,
             ancestors: snapshot.ancestors,
         },
-    })
+    ))
 }
 
 /// What a repeat has in common with the first time: the rule, what the parent runs, and the command

@@ -120,7 +120,7 @@ impl Handle {
     ) -> Option<u32> {
         let (answer, receiver) = oneshot::channel();
         self.order(Order::Change(Change { time_ns, uid, user, what, answer }))?;
-        tokio::time::timeout(Self::PATIENCE, receiver).await.ok()?.ok()
+        tokio::time::timeout(Self::CHANGE_PATIENCE, receiver).await.ok()?.ok()
     }
 
     /// What is new of alerts, from now on.
@@ -141,6 +141,8 @@ impl Handle {
     }
 
     const PATIENCE: Duration = Duration::from_secs(3);
+    /// Whoever asks for a change wants to know that it is made.
+    const CHANGE_PATIENCE: Duration = Duration::from_secs(30);
 
     fn order(&self, order: Order) -> Option<()> {
         self.orders.try_send(order).ok()?;

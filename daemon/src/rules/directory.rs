@@ -26,6 +26,9 @@ impl Directory {
         let mut names = Vec::new();
         self.list(&self.path, 0, &mut names);
         names.sort();
+        if names.len() >= MOST_FILES {
+            tracing::warn!("{}: only {MOST_FILES} files are looked at", self.path.display());
+        }
         let mut bytes = 0;
         names
             .into_iter()
@@ -60,7 +63,9 @@ impl Directory {
             }
             // Links to files are followed, links to directories are not: they may lead in circles.
             let is_directory = entry.file_type().is_ok_and(|kind| kind.is_dir());
-            if is_directory && depth < MOST_DEPTH {
+            if is_directory && depth >= MOST_DEPTH {
+                tracing::warn!("{}: nested too deep for rules", path.display());
+            } else if is_directory {
                 self.list(&path, depth + 1, names);
             } else if is_rule_file(&path) && names.len() < MOST_FILES {
                 names.push(path);

@@ -15,7 +15,7 @@ use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
-use common::rule::{Affected, Origin, Report, RuleInfo, RuleText};
+use common::rule::{Affected, Origin, Report, RuleInfo, RuleState, RuleText};
 use tokio::sync::{oneshot, watch};
 
 use self::directory::Directory;
@@ -72,11 +72,13 @@ fn compile(directories: &[Directory], reader: &Reader, tried: &mut Tried) -> Com
         tracing::error!("which rules are switched off cannot be read: {error}");
         HashMap::new()
     });
-    detect::compile(&sources, &switches, tried)
+    detect::compile(&sources, Some(&switches), tried)
 }
 
 fn tell(entries: &[Entry], ruleset: &Ruleset) {
-    let unusable = entries.iter().filter(|entry| entry.info.reason.is_some()).count();
+    let is_unusable =
+        |entry: &&Entry| matches!(entry.info.state, RuleState::Unusable | RuleState::Inert);
+    let unusable = entries.iter().filter(is_unusable).count();
     match unusable {
         0 => tracing::info!("{} rules are in force", ruleset.len()),
         _ => tracing::info!(
@@ -180,6 +182,11 @@ impl Handle {
         self.ask(|answer| Order::Upload { name, content, answer }).await
     }
 
+    /// What would become of a text, next to the rules there are.
+    pub(crate) fn validate(&self, name: &str, content: &[u8]) -> Report {
+        upload::report(name, content, &self.entries(), &mut Tried::default())
+    }
+
     pub(crate) async fn remove(&self, patterns: Vec<Pattern>) -> Option<Result<Affected, String>> {
         self.ask(|answer| Order::Remove { patterns, answer }).await
     }
@@ -201,9 +208,4 @@ impl Handle {
         tokio::task::spawn_blocking(move || orders.send(order)).await.ok()?.ok()?;
         receiver.await.ok()
     }
-}
-
-/// What would become of a text, next to the rules there are.
-pub(crate) fn validate(name: &str, content: &[u8]) -> Report {
-    upload::report(name, content, &[], &mut Tried::default())
 }

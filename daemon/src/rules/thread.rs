@@ -1,6 +1,9 @@
 //! The thread that owns the rules.
 
 use std::collections::BTreeMap;
+use std::fs::Metadata;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
@@ -35,7 +38,7 @@ pub(super) enum Order {
         patterns: Vec<Pattern>,
         answer: oneshot::Sender<Result<Affected, String>>,
     },
-    /// Something happened below a directory: a look at [`Watch::has_changed`] is due.
+    /// Something happened below a directory: see [`Watch::look`].
     Look,
     Stop,
 }
@@ -74,8 +77,7 @@ impl Worker {
                 Ok(order) => self.obey(order),
                 Err(RecvTimeoutError::Timeout) => {}
             }
-            let is_changed = watch.has_changed.swap(false, Ordering::Relaxed);
-            if watch.look(&self.directories) || is_changed {
+            if watch.look(&self.directories) {
                 due = Some(Instant::now() + QUIET);
             } else if due.is_some_and(|due| Instant::now() >= due) {
                 due = None;
@@ -196,7 +198,8 @@ impl Worker {
 /// Watches those directories that are there.
 struct Watch {
     watcher: Option<RecommendedWatcher>,
-    watched: Vec<std::path::PathBuf>,
+    /// With device and inode: one that was replaced is another.
+    watched: Vec<(PathBuf, (u64, u64))>,
     next_look: Instant,
     has_changed: Arc<AtomicBool>,
 }
@@ -218,27 +221,39 @@ impl Watch {
         Self { watcher, watched: Vec::new(), next_look: Instant::now(), has_changed }
     }
 
-    /// True if there is a directory that was not there before.
+    /// True if files have changed, or a directory has come or gone.
     fn look(&mut self, directories: &[Directory]) -> bool {
-        if Instant::now() < self.next_look {
+        let has_changed = self.has_changed.swap(false, Ordering::Relaxed);
+        if !has_changed && Instant::now() < self.next_look {
             return false;
         }
-        let is_first = self.watched.is_empty();
         self.next_look = Instant::now() + LOOK_AGAIN;
-        let Some(watcher) = &mut self.watcher else { return false };
-        let mut is_new = false;
+        let mut is_other = has_changed;
         for Directory { path, .. } in directories {
-            let is_there = path.is_dir();
-            let is_watched = self.watched.contains(path);
-            if is_there && !is_watched && watcher.watch(path, RecursiveMode::Recursive).is_ok() {
-                self.watched.push(path.clone());
-                is_new = true;
-            } else if !is_there && is_watched {
-                let _ = watcher.unwatch(path);
-                self.watched.retain(|watched| watched != path);
-                is_new = true;
-            }
+            is_other |= self.follow(path);
         }
-        is_new && !is_first
+        is_other
+    }
+
+    /// Watches the directory that is there now; true if it is another than before.
+    fn follow(&mut self, path: &Path) -> bool {
+        let Some(watcher) = &mut self.watcher else { return false };
+        let found = std::fs::metadata(path).ok().filter(Metadata::is_dir);
+        let found = found.map(|meta| (meta.dev(), meta.ino()));
+        let known = self.watched.iter().position(|(watched, _)| watched == path);
+        if known.map(|at| self.watched[at].1) == found {
+            return false;
+        }
+        if let Some(at) = known {
+            // Fails for a directory that is gone.
+            let _ = watcher.unwatch(path);
+            self.watched.swap_remove(at);
+        }
+        if let Some(identity) = found
+            && watcher.watch(path, RecursiveMode::Recursive).is_ok()
+        {
+            self.watched.push((path.to_owned(), identity));
+        }
+        true
     }
 }

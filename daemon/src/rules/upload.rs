@@ -22,7 +22,7 @@ pub(super) fn report(name: &str, content: &[u8], entries: &[Entry], tried: &mut 
     };
     let source =
         Source { origin: Origin::Uploaded, file: file.clone(), content: Ok(content.to_vec()) };
-    let compiled = detect::compile(&[source], &HashMap::new(), tried);
+    let compiled = detect::compile(&[source], Some(&HashMap::new()), tried);
     let mut rules: Vec<RuleInfo> = compiled.entries.into_iter().map(|entry| entry.info).collect();
     rules.sort_by_key(|rule| rule.document);
     if let [only] = &rules[..]

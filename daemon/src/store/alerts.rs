@@ -153,9 +153,9 @@ fn select(connection: &Connection, page: &AlertPage<'_>) -> rusqlite::Result<(St
         query.push_str(&format!(" AND a.status IN ({})", codes.join(", ")));
     }
     if !page.rule.is_empty() {
-        query.push_str(" AND (instr(a.rule_id, lower(?)) = 1 OR lower(a.title) GLOB lower(?))");
+        query.push_str(" AND (instr(a.rule_id, lower(?)) = 1 OR a.title LIKE ? ESCAPE '\\')");
         params.push(Value::Text(page.rule.clone()));
-        params.push(Value::Text(page.rule.clone()));
+        params.push(Value::Text(like(&page.rule)));
     }
     if let Some(cursor) = page.cursor {
         query.push_str(" AND a.id < ?");
@@ -169,16 +169,30 @@ fn select(connection: &Connection, page: &AlertPage<'_>) -> rusqlite::Result<(St
     Ok((query, params))
 }
 
+/// A glob as a pattern of LIKE, which does not mind the case of ASCII letters.
+fn like(glob: &str) -> String {
+    let mut pattern = String::new();
+    for c in glob.chars() {
+        match c {
+            '*' => pattern.push('%'),
+            '?' => pattern.push('_'),
+            '%' | '_' | '\\' => pattern.extend(['\\', c]),
+            c => pattern.push(c),
+        }
+    }
+    pattern
+}
+
 fn alert(connection: &Connection, row: &Row<'_>) -> rusqlite::Result<Alert<'static>> {
     let id: i64 = row.get(0)?;
     let rule: AlertRule = document(connection, row.get(5)?)?;
     let snapshot: Snapshot<'static> = document(connection, row.get(6)?)?;
     let history = history(connection, id)?;
     let note = history.iter().rev().find_map(|change| change.note.clone());
-    Ok(Alert {
-        event: snapshot.event,
+    Ok(Alert::new(
+        snapshot.event,
         rule,
-        alert: Triage {
+        Triage {
             id: id.cast_unsigned(),
             status: status(row.get(4)?),
             count: row.get::<_, i64>(3)?.cast_unsigned(),
@@ -190,7 +204,7 @@ fn alert(connection: &Connection, row: &Row<'_>) -> rusqlite::Result<Alert<'stat
             correlation: snapshot.correlation,
             ancestors: snapshot.ancestors,
         },
-    })
+    ))
 }
 
 fn history(connection: &Connection, alert: i64) -> rusqlite::Result<Vec<Change>> {

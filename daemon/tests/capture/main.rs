@@ -9,6 +9,7 @@
 mod arguments;
 mod client;
 mod database;
+mod detection;
 mod disk_full;
 mod ends;
 mod fields;

@@ -47,7 +47,7 @@ pub(super) fn compiled(file: &str, text: &str) -> Compiled {
         file: file.to_owned(),
         content: Ok(text.as_bytes().to_vec()),
     };
-    compile(&[source], &HashMap::new(), &mut Tried::default())
+    compile(&[source], Some(&HashMap::new()), &mut Tried::default())
 }
 
 /// Files of a directory and those below it that end so, with their texts.

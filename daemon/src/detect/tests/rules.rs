@@ -37,7 +37,7 @@ fn shipped_rules_are_usable_and_described() {
             content: Ok(text.clone().into_bytes()),
         })
         .collect();
-    for entry in compile(&sources, &HashMap::new(), &mut Tried::default()).entries {
+    for entry in compile(&sources, Some(&HashMap::new()), &mut Tried::default()).entries {
         let info = &entry.info;
         assert_eq!(info.state, RuleState::Active, "{}: {:?}", info.file, info.reason);
         assert!(info.notes.is_empty(), "{}: {:?}", info.file, info.notes);
