@@ -60,7 +60,7 @@ pub struct AlertRule {
     pub text: String,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Triage<'a> {
     pub id: u64,
     pub status: Status,

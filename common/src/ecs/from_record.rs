@@ -151,26 +151,6 @@ impl Notes {
     }
 }
 
-impl<'a> Event<'a> {
-    /// As [`Event::began`], in short: without environment, and without what is long of arguments.
-    pub fn ancestor(record: &'a Record) -> Self {
-        let mut event = Self::began(record);
-        event.process.env_vars = None;
-        if record.args.bytes.len() > MOST_ARGS_OF_ANCESTOR {
-            event.process.args = None;
-            if let Some(line) = &mut event.process.command_line {
-                let line = line.to_mut();
-                line.truncate(line.floor_char_boundary(MOST_ARGS_OF_ANCESTOR));
-                event.recorder.notes.push("process.command_line: only its beginning".to_owned());
-            }
-        }
-        event
-    }
-}
-
-/// An alert keeps many ancestors, and what they are is told by their beginning.
-const MOST_ARGS_OF_ANCESTOR: usize = 4096;
-
 fn process<'a>(record: &'a Record, notes: &mut Notes) -> Process<'a> {
     let end = record.end.as_ref().and_then(|end| end.observed.as_ref());
     let executable = notes.path("process.executable", &record.executable.path);

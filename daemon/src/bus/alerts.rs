@@ -386,15 +386,15 @@ mod live {
 
         async fn lines(&self, news: AlertNews) -> Vec<Vec<u8>> {
             match news {
-                AlertNews::Raised { id, record, document, .. } => {
-                    let Some(alert) = document.as_ref() else { return Vec::new() };
-                    let is_wanted = id > self.last_told
-                        && self.wanted.fits(alert)
+                AlertNews::Raised { alert, record } => {
+                    let is_wanted = alert.id > self.last_told
+                        && self.wanted.fits(&alert)
                         && self.filter.matches(&record);
-                    if !is_wanted {
-                        return Vec::new();
-                    }
-                    vec![line(&AlertLine::Alert(Box::new(alert.clone())))]
+                    let document = is_wanted.then(|| alert.document()).flatten();
+                    document
+                        .map(|alert| line(&AlertLine::Alert(Box::new(alert))))
+                        .into_iter()
+                        .collect()
                 }
                 AlertNews::Updated(ids) => {
                     self.service.flush().await;
@@ -415,12 +415,12 @@ mod live {
 
 #[cfg(feature = "capture")]
 impl Wanted {
-    /// Of an alert that is not stored yet.
-    fn fits(&self, alert: &common::alert::Alert<'_>) -> bool {
-        let is_status = self.statuses.is_empty() || self.statuses.contains(&alert.alert.status);
+    /// Of an alert that has just been raised.
+    fn fits(&self, alert: &crate::store::NewAlert) -> bool {
+        let is_status = self.statuses.is_empty() || self.statuses.contains(&Status::New);
         let is_rule = self.rule.is_empty()
-            || alert.rule.id.starts_with(&self.rule.to_lowercase())
-            || crate::rules::title_fits(&self.rule, &alert.rule.name);
-        is_status && is_rule && alert.rule.level >= self.level
+            || alert.rule_id.starts_with(&self.rule.to_lowercase())
+            || crate::rules::title_fits(&self.rule, &alert.title);
+        is_status && is_rule && alert.level >= self.level
     }
 }

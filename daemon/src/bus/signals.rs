@@ -39,8 +39,9 @@ impl Service {
 
 async fn tell(emitter: &SignalEmitter<'_>, news: AlertNews) -> zbus::Result<()> {
     match news {
-        AlertNews::Raised { id, rule_id, level, .. } => {
-            Alerts::raised(emitter, id.cast_unsigned(), &rule_id, level.name()).await
+        AlertNews::Raised { alert, .. } => {
+            let (id, level) = (alert.id.cast_unsigned(), alert.level.name());
+            Alerts::raised(emitter, id, &alert.rule_id, level).await
         }
         AlertNews::Updated(ids) => {
             for id in ids.iter() {

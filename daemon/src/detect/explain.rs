@@ -3,6 +3,9 @@
 //! The engine tells which selections matched; where in a value a pattern was found is looked for
 //! again here, which happens only when something fired.
 
+use std::collections::HashMap;
+use std::sync::Mutex;
+
 use common::alert::FieldMatch;
 use regex::{Regex, RegexBuilder};
 use rsigma_eval::{Event, EventValue};
@@ -16,12 +19,49 @@ const MOST_FIELDS: usize = 64;
 const MOST_RANGES: usize = 16;
 const MOST_PATTERN_BYTES: usize = 512;
 
+/// The patterns of a rule that were looked for before, compiled.
+#[derive(Debug, Default)]
+pub(super) struct Patterns {
+    compiled: Mutex<HashMap<Key, Option<Regex>>>,
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Key {
+    pattern: String,
+    case_insensitive: bool,
+    multiline: bool,
+    dotall: bool,
+}
+
+impl Patterns {
+    /// `None` for one that does not compile.
+    fn get(&self, key: Key) -> Option<Regex> {
+        let mut compiled = self.compiled.lock().ok()?;
+        if let Some(known) = compiled.get(&key) {
+            return known.clone();
+        }
+        let regex = RegexBuilder::new(&key.pattern)
+            .case_insensitive(key.case_insensitive)
+            .multi_line(key.multiline)
+            .dot_matches_new_line(key.dotall)
+            .build()
+            .ok();
+        compiled.insert(key, regex.clone());
+        regex
+    }
+}
+
 /// The values that the named selections found.
-pub(super) fn fields(rule: &IrRule, selections: &[String], event: &impl Event) -> Vec<FieldMatch> {
+pub(super) fn fields(
+    rule: &IrRule,
+    patterns: &Patterns,
+    selections: &[String],
+    event: &impl Event,
+) -> Vec<FieldMatch> {
     let mut found = Vec::new();
     for name in selections {
         if let Some(detection) = rule.detections.get(name) {
-            let mut matches = of_detection(detection, event).unwrap_or_default();
+            let mut matches = of_detection(detection, patterns, event).unwrap_or_default();
             for found in &mut matches {
                 found.selection = Some(name.clone());
             }
@@ -33,26 +73,32 @@ pub(super) fn fields(rule: &IrRule, selections: &[String], event: &impl Event) -
 }
 
 /// `None` if it does not match.
-fn of_detection(detection: &IrDetection, event: &impl Event) -> Option<Vec<FieldMatch>> {
+fn of_detection(
+    detection: &IrDetection,
+    patterns: &Patterns,
+    event: &impl Event,
+) -> Option<Vec<FieldMatch>> {
     match detection {
         IrDetection::AllOf(items) => {
-            let parts: Option<Vec<_>> = items.iter().map(|item| of_item(item, event)).collect();
+            let parts: Option<Vec<_>> =
+                items.iter().map(|item| of_item(item, patterns, event)).collect();
             Some(parts?.concat())
         }
         IrDetection::And(parts) => {
             let parts: Option<Vec<_>> =
-                parts.iter().map(|part| of_detection(part, event)).collect();
+                parts.iter().map(|part| of_detection(part, patterns, event)).collect();
             Some(parts?.concat())
         }
         IrDetection::AnyOf(parts) => {
-            let parts: Vec<_> = parts.iter().filter_map(|part| of_detection(part, event)).collect();
+            let parts: Vec<_> =
+                parts.iter().filter_map(|part| of_detection(part, patterns, event)).collect();
             (!parts.is_empty()).then(|| parts.concat())
         }
         IrDetection::Keywords(matcher) => {
             let texts = event.all_string_values();
             let found: Vec<_> = texts
                 .iter()
-                .filter_map(|text| of_value("keyword", text, matcher))
+                .filter_map(|text| of_value("keyword", text, matcher, patterns))
                 .flatten()
                 .collect();
             (!found.is_empty()).then_some(found)
@@ -61,7 +107,11 @@ fn of_detection(detection: &IrDetection, event: &impl Event) -> Option<Vec<Field
     }
 }
 
-fn of_item(item: &IrDetectionItem, event: &impl Event) -> Option<Vec<FieldMatch>> {
+fn of_item(
+    item: &IrDetectionItem,
+    patterns: &Patterns,
+    event: &impl Event,
+) -> Option<Vec<FieldMatch>> {
     let field = item.field.as_deref()?;
     let value = event.get_field(field);
     if let (Some(wanted), _) | (None, &IrMatcher::Exists(wanted)) = (item.exists, &item.matcher) {
@@ -75,12 +125,12 @@ fn of_item(item: &IrDetectionItem, event: &impl Event) -> Option<Vec<FieldMatch>
             let found: Vec<_> = values
                 .iter()
                 .filter_map(text_of)
-                .filter_map(|text| of_value(field, &text, &item.matcher))
+                .filter_map(|text| of_value(field, &text, &item.matcher, patterns))
                 .flatten()
                 .collect();
             (!found.is_empty()).then_some(found)
         }
-        Some(value) => of_value(field, &text_of(&value)?, &item.matcher),
+        Some(value) => of_value(field, &text_of(&value)?, &item.matcher, patterns),
     }
 }
 
@@ -101,28 +151,36 @@ fn plain(field: &str, value: Option<String>, operator: &str) -> FieldMatch {
 }
 
 /// `None` if the value does not match, as far as that can be told here.
-fn of_value(field: &str, value: &str, matcher: &IrMatcher) -> Option<Vec<FieldMatch>> {
+fn of_value(
+    field: &str,
+    value: &str,
+    matcher: &IrMatcher,
+    patterns: &Patterns,
+) -> Option<Vec<FieldMatch>> {
     match matcher {
         IrMatcher::AnyOf(any) => {
-            let found: Vec<_> =
-                any.iter().filter_map(|part| of_value(field, value, part)).flatten().collect();
+            let found: Vec<_> = any
+                .iter()
+                .filter_map(|part| of_value(field, value, part, patterns))
+                .flatten()
+                .collect();
             (!found.is_empty()).then_some(found)
         }
         IrMatcher::AllOf(all) => {
             let found: Option<Vec<_>> =
-                all.iter().map(|part| of_value(field, value, part)).collect();
+                all.iter().map(|part| of_value(field, value, part, patterns)).collect();
             Some(found?.concat())
         }
         IrMatcher::Not(inner) => {
             let mut found = plain(field, Some(value.to_owned()), "not");
             found.pattern = Some(describe(inner).1);
             found.is_negated = true;
-            of_value(field, value, inner).is_none().then(|| vec![found])
+            of_value(field, value, inner, patterns).is_none().then(|| vec![found])
         }
         leaf => {
             let (operator, pattern) = describe(leaf);
-            let ranges = match regex_of(leaf) {
-                Some(regex) => ranges(&regex?, value)?,
+            let ranges = match key_of(leaf) {
+                Some(key) => ranges(&patterns.get(key)?, value)?,
                 None => is_equal(leaf, value)?,
             };
             let mut found = plain(field, Some(value.to_owned()), operator);
@@ -159,25 +217,23 @@ fn is_equal(matcher: &IrMatcher, value: &str) -> Option<Vec<[usize; 2]>> {
     holds.then(|| vec![[0, value.len()]])
 }
 
-/// `None` for a matcher that is none; `Some(None)` for one that does not compile.
-fn regex_of(matcher: &IrMatcher) -> Option<Option<Regex>> {
-    let built = match matcher {
-        IrMatcher::Str { op, pattern, case_insensitive } => {
-            RegexBuilder::new(&pattern_regex(*op, pattern))
-                .case_insensitive(*case_insensitive)
-                .dot_matches_new_line(true)
-                .build()
-        }
-        IrMatcher::Regex { pattern, case_insensitive, multiline, dotall, .. } => {
-            RegexBuilder::new(pattern)
-                .case_insensitive(*case_insensitive)
-                .multi_line(*multiline)
-                .dot_matches_new_line(*dotall)
-                .build()
-        }
-        _ => return None,
-    };
-    Some(built.ok())
+/// `None` for a matcher that looks for no pattern.
+fn key_of(matcher: &IrMatcher) -> Option<Key> {
+    match matcher {
+        IrMatcher::Str { op, pattern, case_insensitive } => Some(Key {
+            pattern: pattern_regex(*op, pattern),
+            case_insensitive: *case_insensitive,
+            multiline: false,
+            dotall: true,
+        }),
+        IrMatcher::Regex { pattern, case_insensitive, multiline, dotall, .. } => Some(Key {
+            pattern: pattern.clone(),
+            case_insensitive: *case_insensitive,
+            multiline: *multiline,
+            dotall: *dotall,
+        }),
+        _ => None,
+    }
 }
 
 /// Operator and pattern, for people.

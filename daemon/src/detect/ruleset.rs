@@ -12,7 +12,7 @@ use rsigma_ir::IrRule;
 use rsigma_parser::CorrelationRule;
 
 use super::correlate::TICKS_PER_SECOND;
-use super::explain;
+use super::explain::{self, Patterns};
 use super::fields::View;
 
 /// Groups that correlations keep apart, and events of one group that they remember; beyond it the
@@ -32,6 +32,7 @@ pub(crate) struct Loaded {
     /// Only correlations hear of it.
     pub(super) is_silent: bool,
     pub(super) ir: Option<IrRule>,
+    patterns: Patterns,
 }
 
 impl Loaded {
@@ -56,6 +57,7 @@ impl Loaded {
             document: serde_json::to_vec(&document).unwrap_or_default(),
             is_silent: false,
             ir,
+            patterns: Patterns::default(),
         }
     }
 }
@@ -171,7 +173,7 @@ impl Ruleset {
                 fired.selections.sort_unstable();
                 fired.selections.dedup();
                 if let Some(ir) = &rule.ir {
-                    fired.fields = explain::fields(ir, &fired.selections, event);
+                    fired.fields = explain::fields(ir, &rule.patterns, &fired.selections, event);
                 }
             }
             ResultBody::Correlation(correlation) => {

@@ -2,10 +2,8 @@
 
 use std::sync::Arc;
 
-use common::alert::{Alert, Status, Triage};
 use common::ecs::Event;
-use common::record::Record;
-use common::time::rfc3339;
+use common::record::{Record, Strings, StringsState};
 use quick_cache::unsync::Cache;
 use sha2::{Digest as _, Sha256};
 
@@ -69,7 +67,8 @@ impl Detector {
         if fired.is_empty() {
             return;
         }
-        let ancestors = ancestors();
+        let ancestors: Vec<Record> =
+            ancestors().iter().map(|ancestor| in_short(ancestor)).collect();
         for found in fired {
             let likeness = likeness(&found, record);
             if let Some(mut recent) = self.recent.get_mut(&likeness)
@@ -93,7 +92,7 @@ fn raise(
     likeness: i64,
     found: Match,
     record: &Arc<Record>,
-    ancestors: &[Arc<Record>],
+    ancestors: &[Record],
     batch: &mut Batch,
     live: &Live,
 ) {
@@ -103,17 +102,9 @@ fn raise(
         selections,
         fields,
         correlation,
-        ancestors: ancestors.iter().map(|record| Event::ancestor(record)).collect(),
+        ancestors: ancestors.iter().map(Event::began).collect(),
     };
-    let document = serde_json::to_vec(&snapshot).unwrap_or_default();
-    live.publish_alert(|| AlertNews::Raised {
-        id,
-        rule_id: rule.id.clone(),
-        level: rule.level,
-        record: record.clone(),
-        document: Arc::new(alert_document(id, &rule.document, &document, record.time_ns)),
-    });
-    batch.alerts.push(NewAlert {
+    let alert = Arc::new(NewAlert {
         id,
         time_ns: record.time_ns,
         rule_id: rule.id.clone(),
@@ -122,29 +113,23 @@ fn raise(
         row: record.row,
         likeness,
         rule: rule.document.clone(),
-        snapshot: document,
+        snapshot: serde_json::to_vec(&snapshot).unwrap_or_default(),
     });
+    live.publish_alert(|| AlertNews::Raised { alert: alert.clone(), record: record.clone() });
+    batch.alerts.push(alert);
 }
 
-/// The alert as a query of it would answer. `None` only if a document of ours is not JSON.
-fn alert_document(id: i64, rule: &[u8], snapshot: &[u8], time_ns: i64) -> Option<Alert<'static>> {
-    let snapshot: Snapshot<'static> = serde_json::from_slice(snapshot).ok()?;
-    Some(Alert::new(
-        snapshot.event,
-        serde_json::from_slice(rule).ok()?,
-        Triage {
-            id: id.cast_unsigned(),
-            status: Status::New,
-            count: 1,
-            last: rfc3339(time_ns),
-            note: None,
-            history: Vec::new(),
-            selections: snapshot.selections,
-            fields: snapshot.fields,
-            correlation: snapshot.correlation,
-            ancestors: snapshot.ancestors,
-        },
-    ))
+/// An alert keeps many ancestors, and what they are is told by their beginning.
+const MOST_ARGS_OF_ANCESTOR: usize = 4096;
+
+/// Without environment, and without what is long of arguments.
+fn in_short(ancestor: &Record) -> Record {
+    let mut args = ancestor.args.clone();
+    if args.bytes.len() > MOST_ARGS_OF_ANCESTOR {
+        args.bytes = args.bytes[..MOST_ARGS_OF_ANCESTOR].into();
+        args.state = StringsState::Cut { head_bytes: MOST_ARGS_OF_ANCESTOR as u32 };
+    }
+    Record { args, env: Strings::absent(), ..ancestor.clone() }
 }
 
 /// What a repeat has in common with the first time: the rule, what the parent runs, and the command

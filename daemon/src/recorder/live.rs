@@ -7,11 +7,9 @@ use std::sync::Arc;
 
 use tokio::sync::broadcast;
 
-use common::alert::Alert;
 use common::record::Record;
-use common::rule::Level;
 
-use crate::store::GapRow;
+use crate::store::{GapRow, NewAlert};
 
 #[derive(Debug, Clone)]
 pub(crate) enum Happening {
@@ -24,12 +22,9 @@ pub(crate) enum Happening {
 #[derive(Debug, Clone)]
 pub(crate) enum AlertNews {
     Raised {
-        id: i64,
-        rule_id: String,
-        level: Level,
+        alert: Arc<NewAlert>,
         /// For filters.
         record: Arc<Record>,
-        document: Arc<Option<Alert<'static>>>,
     },
     /// Somebody said something of these.
     Updated(Arc<[i64]>),

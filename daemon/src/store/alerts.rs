@@ -33,6 +33,25 @@ pub(crate) struct Snapshot<'a> {
     pub(crate) ancestors: Vec<Event<'a>>,
 }
 
+impl Snapshot<'static> {
+    /// `add` what is not of the moment.
+    pub(super) fn into_alert(
+        self,
+        rule: AlertRule,
+        add: impl FnOnce(&mut Triage<'static>),
+    ) -> Alert<'static> {
+        let mut triage = Triage {
+            selections: self.selections,
+            fields: self.fields,
+            correlation: self.correlation,
+            ancestors: self.ancestors,
+            ..Triage::default()
+        };
+        add(&mut triage);
+        Alert::new(self.event, rule, triage)
+    }
+}
+
 /// Which alerts, and from where.
 pub(crate) struct AlertPage<'f> {
     /// Of the process.
@@ -189,22 +208,16 @@ fn alert(connection: &Connection, row: &Row<'_>) -> rusqlite::Result<Alert<'stat
     let snapshot: Snapshot<'static> = document(connection, row.get(6)?)?;
     let history = history(connection, id)?;
     let note = history.iter().rev().find_map(|change| change.note.clone());
-    Ok(Alert::new(
-        snapshot.event,
-        rule,
-        Triage {
-            id: id.cast_unsigned(),
-            status: status(row.get(4)?),
-            count: row.get::<_, i64>(3)?.cast_unsigned(),
-            last: rfc3339(row.get(2)?),
-            note,
-            history,
-            selections: snapshot.selections,
-            fields: snapshot.fields,
-            correlation: snapshot.correlation,
-            ancestors: snapshot.ancestors,
-        },
-    ))
+    let status = status(row.get(4)?);
+    let (count, last): (i64, i64) = (row.get(3)?, row.get(2)?);
+    Ok(snapshot.into_alert(rule, |alert| {
+        alert.id = id.cast_unsigned();
+        alert.status = status;
+        alert.count = count.cast_unsigned();
+        alert.last = rfc3339(last);
+        alert.note = note;
+        alert.history = history;
+    }))
 }
 
 fn history(connection: &Connection, alert: i64) -> rusqlite::Result<Vec<Change>> {

@@ -1,12 +1,13 @@
 //! Writing alerts, and what people say of them and of rules.
 
-use common::alert::Status;
+use common::alert::{Alert, Status};
 use common::rule::Level;
+use common::time::rfc3339;
 use rusqlite::{Connection, OptionalExtension as _, params};
 use tokio::sync::oneshot;
 
 use super::dictionary::Dictionary;
-use super::{StoreError, Writer};
+use super::{Snapshot, StoreError, Writer};
 
 /// An alert as the detector makes it.
 #[derive(Debug)]
@@ -23,6 +24,19 @@ pub(crate) struct NewAlert {
     pub(crate) rule: Vec<u8>,
     /// JSON of [`super::Snapshot`].
     pub(crate) snapshot: Vec<u8>,
+}
+
+impl NewAlert {
+    /// As a query of it would answer. `None` only if a document of ours is not JSON.
+    pub(crate) fn document(&self) -> Option<Alert<'static>> {
+        let snapshot: Snapshot<'static> = serde_json::from_slice(&self.snapshot).ok()?;
+        let rule = serde_json::from_slice(&self.rule).ok()?;
+        Some(snapshot.into_alert(rule, |alert| {
+            alert.id = self.id.cast_unsigned();
+            alert.count = 1;
+            alert.last = rfc3339(self.time_ns);
+        }))
+    }
 }
 
 /// What raised an alert happened again.

@@ -28,7 +28,7 @@ pub(crate) struct Batch {
     /// Ends of processes whose rows are already stored.
     pub(crate) ends: Vec<EndOfRows>,
     pub(crate) gaps: Vec<GapRow>,
-    pub(crate) alerts: Vec<NewAlert>,
+    pub(crate) alerts: Vec<Arc<NewAlert>>,
     pub(crate) repeats: Vec<Repeat>,
     /// What people asked for.
     pub(crate) changes: Vec<Change>,

@@ -1,6 +1,8 @@
 //! Rules against events that are given as the fields that rules ask for.
 
+mod cases;
 mod rules;
+mod second_opinion;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
