@@ -39,9 +39,11 @@ run: ## Build and start the recorder here, in the foreground, with its data in .
 	@echo '  export BPFCTL_ADDRESS=$(BUS)'
 	@echo '  $(TARGET)/release/bpfctl status'
 	@echo '  $(TARGET)/release/bpfctl events --follow'
+	@echo '  $(TARGET)/release/bpfctl alerts --follow'
 	@echo '  $(TARGET)/release/bpfctl --help'
 	@echo
 	$(SUDO) $(TARGET)/release/bpf-recorderd run --data-dir $(DATA) --bus $(BUS) \
+		--shipped-rules $(CURDIR)/rules \
 		$(if $(RUN_AS),--user $(RUN_AS))
 
 .PHONY: build

@@ -1,12 +1,18 @@
 //! What the benchmark needs of the inside. No part of any interface.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use common::id::BootId;
+use common::id::{BootId, ProcessId};
+use common::record::{
+    Context, Executable, Parent, ParentSource, PathState, PathText, Record, Source, Strings,
+    StringsState,
+};
 use ebpf::event::{Body, Event, TaskId};
 
+use crate::detect::{self, Tried};
 use crate::enrich::environment::Policy;
 use crate::recorder::{Assembler, Detector, Progress, Tracker};
 use crate::settings::Environment;
@@ -81,5 +87,82 @@ fn make_new(event: &mut Event<'_>, generation: u64, sequence: u64) {
             later(&mut image.parent);
         }
         Body::Exit(exit) => later(&mut exit.process),
+    }
+}
+
+/// What a set of rules costs on events that it does not fire on.
+#[derive(Debug)]
+pub struct Evaluation {
+    pub rules: usize,
+    pub events: u64,
+    pub fired: u64,
+    pub elapsed: Duration,
+}
+
+/// Evaluates the rules of a directory on execs such as a machine at work has, `rounds` times.
+pub fn evaluation(rules: &Path, rounds: u64) -> Evaluation {
+    let sources = crate::rules::sources(rules);
+    let mut ruleset = detect::compile(&sources, None, &mut Tried::default()).ruleset;
+    let records: Vec<Record> = COMMANDS.iter().map(|(exe, args)| record(exe, args)).collect();
+    let mut fired = 0;
+    let start = Instant::now();
+    for _ in 0..rounds {
+        for record in &records {
+            fired += ruleset.evaluate(record).len() as u64;
+        }
+    }
+    let elapsed = start.elapsed();
+    Evaluation { rules: ruleset.len(), events: rounds * records.len() as u64, fired, elapsed }
+}
+
+const COMMANDS: [(&str, &[&str]); 8] = [
+    ("/usr/bin/ls", &["ls", "-la", "--color=auto", "/home/alice/projects"]),
+    ("/usr/bin/git", &["git", "status", "--porcelain=v2", "--branch"]),
+    ("/usr/bin/sed", &["sed", "-n", "s/^version = \"\\(.*\\)\"/\\1/p", "Cargo.toml"]),
+    ("/usr/bin/gcc", &["gcc", "-O2", "-Wall", "-c", "-o", "build/main.o", "src/main.c"]),
+    ("/usr/bin/dash", &["sh", "/usr/bin/ldd", "/usr/bin/ssh"]),
+    ("/usr/bin/python3.11", &["python3", "-m", "pytest", "-q", "tests/unit"]),
+    ("/usr/sbin/cron", &["/usr/sbin/CRON", "-f"]),
+    ("/usr/bin/grep", &["grep", "-rn", "--include=*.rs", "fn main", "src", "tests", "benches"]),
+];
+
+fn record(exe: &str, args: &[&str]) -> Record {
+    let process =
+        |pid| ProcessId { boot: BootId::from_bits(1), pid, start_boottime_ns: u64::from(pid) };
+    let strings = |strings: &[&str]| Strings {
+        bytes: strings.iter().flat_map(|text| [text.as_bytes(), b"\0"].concat()).collect(),
+        state: StringsState::Complete,
+        total_bytes: 0,
+    };
+    let path = |text: &str| PathText { bytes: text.as_bytes().into(), state: PathState::Complete };
+    let context = Arc::new(Context { user_name: Some("alice".to_owned()), ..Context::default() });
+    Record {
+        row: 1,
+        process: process(2),
+        ordinal: 1,
+        source: Source::Exec,
+        time_ns: 0,
+        boottime_ns: 2,
+        start_ns: 0,
+        parent: Some(Parent {
+            process: process(1),
+            executable: b"/usr/bin/bash"[..].into(),
+            args: strings(&["-bash"]).bytes,
+            context: Some(context.clone()),
+            source: ParentSource::Fork,
+        }),
+        namespace_pid: 2,
+        process_group: 2,
+        session: 1,
+        tty: Some("pts/0".to_owned()),
+        comm: b"x"[..].into(),
+        executable: Arc::new(Executable { path: path(exe), ..Executable::absent() }),
+        script: None,
+        working_directory: path("/home/alice/projects"),
+        args: strings(args),
+        args_count: args.len() as u32,
+        env: strings(&["PATH=/usr/local/bin:/usr/bin:/bin", "HOME=/home/alice", "LANG=C.UTF-8"]),
+        context,
+        end: None,
     }
 }

@@ -21,7 +21,7 @@ use tokio::sync::{oneshot, watch};
 use self::directory::Directory;
 pub(crate) use self::pattern::{Pattern, title_fits};
 use self::thread::{Order, Worker};
-use crate::detect::{self, Compiled, Entry, Ruleset, Tried};
+use crate::detect::{self, Compiled, Entry, Ruleset, Source, Tried};
 use crate::recorder::pipeline::Handle as Pipeline;
 use crate::settings::Detection;
 use crate::store::{Control, Reader};
@@ -73,6 +73,11 @@ fn compile(directories: &[Directory], reader: &Reader, tried: &mut Tried) -> Com
         HashMap::new()
     });
     detect::compile(&sources, Some(&switches), tried)
+}
+
+/// The files of rules of a directory.
+pub(crate) fn sources(directory: &Path) -> Vec<Source> {
+    Directory { origin: Origin::Admin, path: directory.to_owned() }.read()
 }
 
 fn tell(entries: &[Entry], ruleset: &Ruleset) {

@@ -5,6 +5,7 @@ use std::fs;
 use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use common::alert::{Alert, Status};
@@ -319,19 +320,26 @@ fn changing_rules_under_load_loses_nothing_and_is_never_halfway() {
     put(&scratch, "shipped", "other.yml", &rule(FIRST, "Other", "wordone"));
     let Some(recorder) = recorder(&scratch, &["--alert-repeat", "0s"]) else { return };
     let client = &recorder.client;
-    let job = storm::start(storm::size());
-    for number in 1..=6 {
-        let file = put(&scratch, "mine", "pair.yml", &pair(number));
-        client.print(&["rules", "upload", file.to_str().unwrap()]);
-        client.print(&["rules", if number % 2 == 0 { "enable" } else { "disable" }, "Other"]);
-    }
-    finish(job);
+    let is_over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !is_over.load(Ordering::Relaxed) {
+                storm::run(200);
+            }
+        });
+        for number in 1..=6 {
+            let file = put(&scratch, "mine", "pair.yml", &pair(number));
+            client.print(&["rules", "upload", file.to_str().unwrap()]);
+            client.print(&["rules", if number % 2 == 0 { "enable" } else { "disable" }, "Other"]);
+        }
+        is_over.store(true, Ordering::Relaxed);
+    });
     let mut sides: std::collections::HashMap<u64, Vec<String>> = std::collections::HashMap::new();
     for alert in alerts(client, &["--status", "all", "--rule", "*"]) {
         let row = alert.event.event.sequence.cast_unsigned();
         sides.entry(row).or_default().push(alert.rule.name);
     }
-    assert!(!sides.is_empty(), "the storm was over before the first rule");
+    assert!(!sides.is_empty(), "no rule fired");
     for (row, mut names) in sides {
         names.sort();
         let (left, right) = (names[0].strip_prefix("Left "), names[1].strip_prefix("Right "));
