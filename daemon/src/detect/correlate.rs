@@ -1,6 +1,6 @@
 //! Correlation rules: what they refer to, checked and put into the engine's terms.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use common::rule::RuleState;
 use rsigma_eval::{CorrelationConfig, CorrelationEngine};
@@ -17,6 +17,11 @@ use super::ruleset::Loaded;
 pub(super) const TICKS_PER_SECOND: u64 = 1000;
 /// The engine holds what it has seen of this time in memory.
 const MOST_TIMESPAN_SECS: u64 = 7 * 24 * 3600;
+/// Rules of a `temporal_ordered` correlation, and events of a group that it remembers.
+const MOST_ORDERED_RULES: usize = 4;
+const MOST_ORDERED_ENTRIES: u64 = 24;
+/// Correlations that refer to each other in a row; the engine follows ten.
+const MOST_CHAINED: usize = 5;
 
 /// Correlations whose references hold, with numbers for ids; the others are refused.
 ///
@@ -27,7 +32,7 @@ pub(super) fn resolve(
     loaded: &mut Vec<Loaded>,
 ) -> Vec<CorrelationRule> {
     let mut resolved = Vec::new();
-    loop {
+    for _ in 0..=MOST_CHAINED {
         let mut has_changed = false;
         for index in 0..candidates.len() {
             if !candidates[index].is_active() || keys[index].is_some() {
@@ -96,7 +101,10 @@ fn refuse_rest(candidates: &mut [Candidate], keys: &[Option<usize>]) {
         let reason = match missing {
             Some(reference) => match candidates.iter().find(|c| is_called(c, reference)) {
                 Some(found) if found.is_active() => {
-                    format!("it refers to {reference}, which refers to it, or is not in force")
+                    format!(
+                        "it refers to {reference}, which is not in force, refers to it in turn, or \
+                         is the end of a chain of more than {MOST_CHAINED} correlations"
+                    )
                 }
                 Some(found) => {
                     format!("it refers to {reference}, which is {}", found.info.state.name())
@@ -114,6 +122,13 @@ fn in_terms_of_the_engine(
     references: &HashMap<String, usize>,
     own: usize,
 ) -> Result<CorrelationRule, String> {
+    let distinct: HashSet<usize> = references.values().copied().collect();
+    if distinct.len() < rule.rules.len() {
+        return Err("it refers to one rule twice".to_owned());
+    }
+    if let Some(alias) = rule.aliases.iter().find(|alias| alias.mapping.len() < rule.rules.len()) {
+        return Err(format!("its alias {} says nothing of some of its rules", alias.alias));
+    }
     let key = |reference: &String| {
         references.get(reference).map_or_else(|| reference.clone(), usize::to_string)
     };
@@ -133,8 +148,13 @@ fn in_terms_of_the_engine(
     if let Some(gap) = &mut rule.gap {
         gap.seconds = gap.seconds.min(MOST_TIMESPAN_SECS) * TICKS_PER_SECOND;
     }
-    // Attributes of the engine's own would change how all others are evaluated.
+    // Attributes of the engine's own would change how all others are evaluated. One is needed: the
+    // engine tries every combination of what it remembers.
     rule.custom_attributes.clear();
+    if rule.correlation_type == CorrelationType::TemporalOrdered {
+        let limit = MOST_ORDERED_ENTRIES.into();
+        rule.custom_attributes.insert("rsigma.max_group_entries".to_owned(), limit);
+    }
     CorrelationEngine::new(CorrelationConfig::default())
         .add_correlation(&rule)
         .map_err(|error| error.to_string())?;
@@ -164,6 +184,11 @@ fn check(rule: &CorrelationRule, is_of_correlations: bool) -> Result<(), String>
         ));
     }
     let kind = rule.correlation_type.as_str();
+    if rule.correlation_type == CorrelationType::TemporalOrdered
+        && rule.rules.len() > MOST_ORDERED_RULES
+    {
+        return Err(format!("{kind} of more than {MOST_ORDERED_RULES} rules"));
+    }
     if rule.correlation_type == CorrelationType::ValuePercentile {
         return Err(format!("{kind} is not supported: the engine does not compare its value"));
     }
@@ -182,6 +207,9 @@ fn check(rule: &CorrelationRule, is_of_correlations: bool) -> Result<(), String>
         return Err(format!("{kind} counts values of events, and a correlation has none"));
     }
     let aliases = |name: &String| rule.aliases.iter().any(|alias| alias.alias == *name);
+    if let Some(list) = rule.group_by.iter().chain(counted).find(|name| fields::is_list(name)) {
+        return Err(format!("it groups by or counts {list}, which has several values"));
+    }
     let unknown = rule
         .group_by
         .iter()

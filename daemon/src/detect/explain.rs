@@ -3,6 +3,7 @@
 //! The engine tells which selections matched; where in a value a pattern was found is looked for
 //! again here, which happens only when something fired.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Mutex;
 
@@ -135,7 +136,7 @@ fn of_item(
 }
 
 fn text_of(value: &EventValue<'_>) -> Option<String> {
-    value.as_str().map(std::borrow::Cow::into_owned)
+    value.as_str().map(Cow::into_owned)
 }
 
 fn plain(field: &str, value: Option<String>, operator: &str) -> FieldMatch {
@@ -179,9 +180,10 @@ fn of_value(
         }
         leaf => {
             let (operator, pattern) = describe(leaf);
-            let ranges = match key_of(leaf) {
-                Some(key) => ranges(&patterns.get(key)?, value)?,
-                None => is_equal(leaf, value)?,
+            let ranges = match (plain_ranges(leaf, value), key_of(leaf)) {
+                (Some(ranges), _) => ranges?,
+                (None, Some(key)) => ranges(&patterns.get(key)?, value)?,
+                (None, None) => is_equal(leaf, value)?,
             };
             let mut found = plain(field, Some(value.to_owned()), operator);
             found.pattern = Some(pattern);
@@ -189,6 +191,30 @@ fn of_value(
             Some(vec![found])
         }
     }
+}
+
+/// Of a pattern of ASCII letters without wildcards, which needs no regular expression; `Some(None)`
+/// if it is not in the value.
+fn plain_ranges(matcher: &IrMatcher, value: &str) -> Option<Option<Vec<[usize; 2]>>> {
+    let IrMatcher::Str { op, pattern, case_insensitive } = matcher else { return None };
+    let wanted = pattern.as_plain().filter(|text| text.is_ascii() && !text.is_empty())?;
+    // Lower case of ASCII letters keeps every offset.
+    let (value, wanted) = match case_insensitive {
+        true => (Cow::Owned(value.to_ascii_lowercase()), wanted.to_ascii_lowercase()),
+        false => (Cow::Borrowed(value), wanted),
+    };
+    let (all, length) = (value.len(), wanted.len());
+    let found = match op {
+        IrStrOp::Exact => (*value == *wanted).then(|| vec![[0, all]]),
+        IrStrOp::StartsWith => value.starts_with(&wanted).then(|| vec![[0, length]]),
+        IrStrOp::EndsWith => value.ends_with(&wanted).then(|| vec![[all - length, all]]),
+        IrStrOp::Contains => {
+            let at = value.match_indices(&wanted).take(MOST_RANGES);
+            let ranges: Vec<_> = at.map(|(start, _)| [start, start + length]).collect();
+            (!ranges.is_empty()).then_some(ranges)
+        }
+    };
+    Some(found)
 }
 
 fn ranges(regex: &Regex, value: &str) -> Option<Vec<[usize; 2]>> {

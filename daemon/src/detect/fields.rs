@@ -264,6 +264,17 @@ pub(super) fn is_known(name: &str) -> bool {
     RULE_FIELDS.iter().any(|field| field.name == name)
 }
 
+/// Whether a field has several values, any of which may match.
+pub(super) fn is_list(name: &str) -> bool {
+    const LISTS: [&str; 4] = [
+        "process.args",
+        "process.env_vars",
+        "process.thread.capabilities.effective",
+        "process.thread.capabilities.permitted",
+    ];
+    LISTS.contains(&name)
+}
+
 /// A field that differs in letter case only.
 pub(super) fn nearest(name: &str) -> Option<&'static str> {
     let field = RULE_FIELDS.iter().find(|field| field.name.eq_ignore_ascii_case(name))?;

@@ -14,6 +14,8 @@ use rsigma_ir::{
 };
 use rsigma_parser::{Quantifier, SigmaRule};
 
+use super::{fields, values};
+
 /// Bytes of a compiled regular expression.
 const MOST_REGEX_BYTES: usize = 256 << 10;
 const MOST_REGEX_DEPTH: u32 = 64;
@@ -21,11 +23,14 @@ const MOST_CONDITION_DEPTH: usize = 64;
 /// Single values that a rule compares with; `windash` multiplies.
 const MOST_PATTERNS: usize = 4000;
 const MOST_DASHES: usize = 3;
+/// Each may take [`MOST_REGEX_BYTES`].
+const MOST_REGEXES: usize = 100;
 
 /// The rule in the engine's form, with `key` in place of its id.
 pub(super) fn lower(rule: &SigmaRule, key: &str) -> Result<IrRule, String> {
-    let mut rule =
-        rsigma_ir::lower_rule(rule, &LowerOptions::default()).map_err(|error| error.to_string())?;
+    let rule = values::settled(rule)?;
+    let mut rule = rsigma_ir::lower_rule(&rule, &LowerOptions::default())
+        .map_err(|error| error.to_string())?;
     if rule.conditions.is_empty() {
         return Err("it has no condition".to_owned());
     }
@@ -42,6 +47,13 @@ pub(super) fn lower(rule: &SigmaRule, key: &str) -> Result<IrRule, String> {
         })
         .collect::<Result<_, _>>()?;
     let patterns: usize = rule.detections.values().map(patterns).sum();
+    let regexes: usize = rule.detections.values().map(regexes).sum();
+    if regexes > MOST_REGEXES {
+        return Err(format!(
+            "it has {regexes} regular expressions or values with wildcards; {MOST_REGEXES} are \
+             accepted"
+        ));
+    }
     if patterns > MOST_PATTERNS {
         return Err(format!("it compares with {patterns} values; {MOST_PATTERNS} are accepted"));
     }
@@ -179,6 +191,9 @@ fn mended(matcher: IrMatcher) -> Result<IrMatcher, String> {
         IrMatcher::Expand { .. } => Err("a placeholder (|expand) that nothing resolves: write \
                                          the values out"
             .to_owned()),
+        IrMatcher::FieldRef { ref field, .. } if fields::is_list(field) => {
+            Err(format!("a reference to {field}, which has several values"))
+        }
         IrMatcher::TimestampPart { .. } => {
             Err("parts of times (|hour, |day and so on) are not supported".to_owned())
         }
@@ -209,11 +224,7 @@ fn number_known(number: IrNumber) -> Result<IrNumber, String> {
 /// Wildcards become a regular expression, anchored as the operator says; `*` and `?` stand for line
 /// breaks too, or a line break would be a way out.
 fn string(op: IrStrOp, pattern: IrPattern, case_insensitive: bool) -> Result<IrMatcher, String> {
-    if let Some(text) = pattern.as_plain() {
-        // What the parser makes of a map or a list where a value belongs.
-        if ["Mapping {", "Sequence [", "TaggedValue {"].iter().any(|form| text.starts_with(form)) {
-            return Err("a map or a list where a single value belongs".to_owned());
-        }
+    if pattern.is_plain() {
         return Ok(IrMatcher::Str { op, pattern, case_insensitive });
     }
     Ok(IrMatcher::Regex {
@@ -323,6 +334,18 @@ fn shortened(text: &str) -> String {
     if end < text.len() { format!("`{}…`", &text[..end]) } else { format!("`{text}`") }
 }
 
+fn regexes(detection: &IrDetection) -> usize {
+    fn of(matcher: &IrMatcher) -> usize {
+        match matcher {
+            IrMatcher::AnyOf(all) | IrMatcher::AllOf(all) => all.iter().map(of).sum(),
+            IrMatcher::Not(inner) => of(inner),
+            IrMatcher::Regex { .. } => 1,
+            _ => 0,
+        }
+    }
+    sum(detection, of)
+}
+
 /// Single values that are compared with.
 fn patterns(detection: &IrDetection) -> usize {
     fn of(matcher: &IrMatcher) -> usize {
@@ -337,9 +360,15 @@ fn patterns(detection: &IrDetection) -> usize {
             _ => 1,
         }
     }
+    sum(detection, of)
+}
+
+fn sum(detection: &IrDetection, of: fn(&IrMatcher) -> usize) -> usize {
     match detection {
         IrDetection::AllOf(items) => items.iter().map(|item| of(&item.matcher)).sum(),
-        IrDetection::AnyOf(parts) | IrDetection::And(parts) => parts.iter().map(patterns).sum(),
+        IrDetection::AnyOf(parts) | IrDetection::And(parts) => {
+            parts.iter().map(|part| sum(part, of)).sum()
+        }
         IrDetection::Keywords(matcher) => of(matcher),
         IrDetection::ArrayMatch { .. } | IrDetection::Conditional { .. } => 1,
     }

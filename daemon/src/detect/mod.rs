@@ -14,6 +14,7 @@ mod reach;
 mod ruleset;
 mod scan;
 mod trial;
+mod values;
 
 #[cfg(any(test, feature = "capture"))]
 pub(crate) use catalogue::Compiled;

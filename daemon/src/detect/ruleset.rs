@@ -18,7 +18,7 @@ use super::fields::View;
 /// Groups that correlations keep apart, and events of one group that they remember; beyond it the
 /// oldest are forgotten.
 const MOST_GROUPS: usize = 10_000;
-const MOST_GROUP_ENTRIES: usize = 10_000;
+const MOST_GROUP_ENTRIES: usize = 2_000;
 
 /// A rule in force.
 #[derive(Debug)]
