@@ -111,13 +111,14 @@ fn alerts(dir: &Path) -> anyhow::Result<()> {
     let mut latencies = runtime.block_on(latencies(&recorder.dir.join("bus")))?;
     recorder.stop()?;
     latencies.sort_by(f64::total_cmp);
-    let at = |share: f64| latencies[((latencies.len() - 1) as f64 * share) as usize];
+    ensure!(!latencies.is_empty(), "no signal came");
+    let at = |hundredths: usize| latencies[(latencies.len() - 1) * hundredths / 100];
     row(
         "exec to alert signal, 1,000 alerts/s",
         &format!(
             "{:.1} ms (99 of 100 within {:.1} ms, {} of {ALERTED_EXECS} signals)",
-            at(0.5),
-            at(0.99),
+            at(50),
+            at(99),
             latencies.len()
         ),
     );

@@ -87,8 +87,10 @@ impl Hunt {
         sink: &mut Sink,
     ) -> Result<io::Result<()>, Stopped> {
         let total = reader.totals(control)?.records;
+        // The database leaves out what no rule can fire on; the engine decides on the rest.
+        let filter = filter.clone().and(self.ruleset.prefilter());
         let selection = Selection {
-            filter,
+            filter: &filter,
             limit: 0,
             // Correlations need the order of time.
             is_newest_first: false,
@@ -102,7 +104,8 @@ impl Hunt {
                 return ControlFlow::Continue(());
             }
             self.next_progress = Instant::now() + PROGRESS;
-            let looked_at = self.done.looked_at;
+            // By where it stands: of the records before it, most were left out by the database.
+            let looked_at = record.row.cast_unsigned().min(total);
             broken = sink.hunt_line(&HuntLine::Progress { looked_at, total });
             if broken.is_err() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         })?;

@@ -10,6 +10,7 @@ mod document;
 mod explain;
 mod fields;
 mod lower;
+mod prefilter;
 mod reach;
 mod ruleset;
 mod scan;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use common::alert::{AlertRule, Correlation, FieldMatch};
+use common::filter::Filter;
 use common::record::Record;
 use common::rule::{Level, RuleInfo};
 use rsigma_eval::{
@@ -14,6 +15,7 @@ use rsigma_parser::CorrelationRule;
 use super::correlate::TICKS_PER_SECOND;
 use super::explain::{self, Patterns};
 use super::fields::View;
+use super::prefilter;
 
 /// Groups that correlations keep apart, and events of one group that they remember; beyond it the
 /// oldest are forgotten.
@@ -129,6 +131,11 @@ impl Ruleset {
         if agree && to.import_state(from.export_state()) {
             self.last_tick = before.last_tick;
         }
+    }
+
+    /// What a record must have for any rule to fire on it; everything where that cannot be told.
+    pub(crate) fn prefilter(&self) -> Filter {
+        prefilter::of_rules(self.rules.iter().filter_map(|rule| rule.ir.as_ref()))
     }
 
     /// What fires on the event.

@@ -160,6 +160,8 @@ impl Writer {
         // A power cut may cost the last commits, never the file (sqlite.org/wal.html).
         connection.pragma_update(None, "synchronous", "NORMAL").map_err(of)?;
         connection.pragma_update(None, "cache_size", -8192).map_err(of)?;
+        // A large batch may need a statement journal, and the recorder may write nowhere else.
+        connection.pragma_update(None, "temp_store", "MEMORY").map_err(of)?;
         connection.pragma_update(None, "wal_autocheckpoint", 2000).map_err(of)?;
         connection.pragma_update(None, "journal_size_limit", 16 << 20).map_err(of)?;
         connection.set_prepared_statement_cache_capacity(64);

@@ -412,6 +412,40 @@ fn alerts_are_followed() {
     recorder.stop();
 }
 
+/// A signal says that there is something, and nothing of what it is.
+#[test]
+fn signals_come_to_clients_of_the_socket() {
+    use futures_lite::StreamExt as _;
+
+    let scratch = Scratch::new();
+    put(&scratch, "admin", "a.yml", &rule(FIRST, "By a word", "wordone"));
+    let Some(recorder) = recorder(&scratch, &[]) else { return };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let stream = tokio::net::UnixStream::connect(scratch.bus()).await.unwrap();
+        let stream = stream.into_std().unwrap();
+        let builder = zbus::connection::Builder::unix_stream(stream).p2p();
+        let connection = builder.build().await.unwrap();
+        let alerts = common::bus::AlertsProxy::new(&connection).await.unwrap();
+        let rules = common::bus::RulesProxy::new(&connection).await.unwrap();
+        let mut raised = alerts.receive_raised().await.unwrap();
+        let mut updated = alerts.receive_updated().await.unwrap();
+        let mut changed = rules.receive_changed().await.unwrap();
+        // So that the recorder has seen the connection.
+        assert_eq!(rules.list().await.unwrap().matches(FIRST).count(), 1);
+        process_with("wordone");
+        let signal = raised.next().await.unwrap();
+        let args = signal.args().unwrap();
+        assert_eq!((args.id, args.rule_id, args.level), (1, FIRST, "high"));
+        assert_eq!(alerts.set(&[1], "in_progress", "").await.unwrap(), 1);
+        assert_eq!(updated.next().await.unwrap().args().unwrap().id, 1);
+        let affected = rules.set_enabled(&[FIRST], false).await.unwrap();
+        assert_eq!((affected.meant, affected.changed), (1, 1));
+        changed.next().await.unwrap();
+    });
+    recorder.stop();
+}
+
 fn lines_of(out: std::process::ChildStdout) -> std::sync::mpsc::Receiver<String> {
     use std::io::{BufRead as _, BufReader};
     let (sender, receiver) = std::sync::mpsc::sync_channel(64);
