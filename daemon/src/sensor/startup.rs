@@ -1,6 +1,7 @@
 //! What must be in place before the first event: data directory, lock, socket. Each failure names
 //! its cause and the remedy.
 
+use std::ffi::CString;
 use std::fs::{File, Permissions};
 use std::io::{Read as _, Write as _};
 use std::os::unix::fs::{
@@ -10,8 +11,11 @@ use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
-use nix::fcntl::{Flock, FlockArg};
-use nix::unistd::chown;
+use nix::dir::Dir;
+use nix::errno::Errno;
+use nix::fcntl::{AT_FDCWD, AtFlags, Flock, FlockArg, OFlag};
+use nix::sys::stat::{Mode, SFlag, fstatat};
+use nix::unistd::fchownat;
 
 use super::user::RecorderUser;
 use crate::settings::Bus;
@@ -45,6 +49,8 @@ impl DataDir {
         let lock = lock(&path, user, hint)?;
         // Only now: another recorder may have been at work in it.
         hand_over(&ours, user)?;
+        hand_over_rules(&path.join("rules"), user)
+            .with_context(|| format!("give uploaded rules to {}", user.name))?;
         Ok(Self { path, _lock: lock })
     }
 }
@@ -90,6 +96,34 @@ fn hand_over(paths: &[PathBuf], user: &RecorderUser) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// As [`hand_over`], of uploaded rules. Whoever owned the directory may change it meanwhile, so that
+/// it is opened once, and nothing in it is followed.
+fn hand_over_rules(directory: &Path, user: &RecorderUser) -> anyhow::Result<()> {
+    let flags = OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+    let mut directory = match Dir::open(directory, flags, Mode::empty()) {
+        Ok(directory) => directory,
+        // Not there, or not ours.
+        Err(Errno::ENOENT | Errno::ENOTDIR | Errno::ELOOP) => return Ok(()),
+        Err(error) => return Err(error.into()),
+    };
+    let names: Vec<CString> = directory
+        .iter()
+        .filter_map(|entry| entry.ok().map(|entry| entry.file_name().to_owned()))
+        .filter(|name| name.as_bytes() != b"..")
+        .collect();
+    for name in names {
+        let no_follow = AtFlags::AT_SYMLINK_NOFOLLOW;
+        let found = fstatat(&directory, &*name, no_follow)?;
+        let kind = SFlag::from_bits_truncate(found.st_mode) & SFlag::S_IFMT;
+        let is_directory = kind == SFlag::S_IFDIR && name.as_bytes() == b".";
+        let is_file = kind == SFlag::S_IFREG && found.st_nlink == 1;
+        if (is_directory || is_file) && found.st_uid != user.uid.as_raw() {
+            fchownat(&directory, &*name, Some(user.uid), Some(user.gid), no_follow)?;
+        }
+    }
+    Ok(())
+}
+
 fn lock(dir: &Path, user: &RecorderUser, hint: &str) -> anyhow::Result<Flock<File>> {
     let path = dir.join("lock");
     let file = File::options()
@@ -121,8 +155,10 @@ fn lock(dir: &Path, user: &RecorderUser, hint: &str) -> anyhow::Result<Flock<Fil
     }
 }
 
+/// Never what a link leads to: whoever owned the directory may have put one there.
 fn give(path: &Path, user: &RecorderUser) -> nix::Result<()> {
-    chown(path, Some(user.uid), Some(user.gid))
+    let no_follow = AtFlags::AT_SYMLINK_NOFOLLOW;
+    fchownat(AT_FDCWD, path, Some(user.uid), Some(user.gid), no_follow)
 }
 
 /// The socket of a recorder that is its own D-Bus peer. Held by the sensor, so that connections

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -250,6 +251,33 @@ fn rules_are_uploaded_switched_and_removed_and_stay_so() {
     client.print(&["rules", "remove", SECOND]);
     assert!(rules(client).is_empty());
     assert!(fs::read_dir(scratch.data().join("rules")).unwrap().next().is_none());
+    second.stop();
+}
+
+/// What somebody put in the way meanwhile does not change hands.
+#[test]
+fn rules_go_over_to_another_user_and_nothing_else_does() {
+    let Some(other) = nix::unistd::User::from_uid(nix::unistd::Uid::from_raw(1)).unwrap() else {
+        println!("skipped: there is no user with the number 1");
+        return;
+    };
+    let scratch = Scratch::new();
+    let file = put(&scratch, "mine", "a.yml", &rule(FIRST, "One", "wordone"));
+    let upload = ["rules", "upload", file.to_str().unwrap()];
+    let Some(first) = recorder(&scratch, &["--user", "nobody"]) else { return };
+    first.client.print(&upload);
+    first.stop();
+    let stranger = scratch.path().join("stranger");
+    fs::write(&stranger, "").unwrap();
+    let rules_dir = scratch.data().join("rules");
+    std::os::unix::fs::symlink(&stranger, rules_dir.join("link.yml")).unwrap();
+    fs::hard_link(&stranger, rules_dir.join("hard.yml")).unwrap();
+
+    let second = recorder(&scratch, &["--user", &other.name]).unwrap();
+    assert_eq!(state_of(&second.client, FIRST), Some(RuleState::Active));
+    second.client.print(&upload);
+    assert_eq!(fs::metadata(&stranger).unwrap().uid(), 0);
+    assert_eq!(fs::metadata(rules_dir.join("a.yml")).unwrap().uid(), 1);
     second.stop();
 }
 
