@@ -169,7 +169,10 @@ fn tell(context: &mut Context, found: &[Found], done: &HuntDone) -> Result<(), C
               --since"
             .to_owned(),
         count => {
-            format!("it would never have fired: nothing in {} fits", text::counted(count, "record"))
+            format!(
+                "it would never have fired: of {} looked at none fits",
+                text::counted(count, "record")
+            )
         }
     };
     // A remark that cannot be made is not worth a failure.
@@ -177,7 +180,7 @@ fn tell(context: &mut Context, found: &[Found], done: &HuntDone) -> Result<(), C
     Ok(())
 }
 
-/// `would have fired 12 times, on 3 command lines, in 12,481 records`
+/// `would have fired 12 times, on 3 command lines; 12,481 records were looked at`
 fn summary(found: &[Found], done: &HuntDone) -> String {
     let listed = found.len() as u64;
     let lines = text::counted(listed + done.unlisted, "command line");
@@ -186,7 +189,7 @@ fn summary(found: &[Found], done: &HuntDone) -> String {
         count => format!(" ({} not listed)", text::number(count)),
     };
     format!(
-        "would have fired {}, on {lines}{unlisted}, in {}",
+        "would have fired {}, on {lines}{unlisted}; {} looked at",
         text::counted(done.matched, "time"),
         text::counted(done.looked_at, "record"),
     )
@@ -225,10 +228,10 @@ mod tests {
             ]
         );
         let mut done = HuntDone { looked_at: 12_481, matched: 1201, ..HuntDone::default() };
-        let line = "would have fired 1,201 times, on 2 command lines, in 12,481 records";
+        let line = "would have fired 1,201 times, on 2 command lines; 12,481 records looked at";
         assert_eq!(summary(&found, &done), line);
         done.unlisted = 40;
-        assert!(summary(&found, &done).contains("on 42 command lines (40 not listed),"));
+        assert!(summary(&found, &done).contains("on 42 command lines (40 not listed);"));
         assert_eq!(table(&[], &Screen::plain(None)), "");
     }
 

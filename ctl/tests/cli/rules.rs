@@ -305,7 +305,7 @@ COUNT  LEVEL     RULE                       FIRST                    LAST       
    12  high      Web\\nshell\\x1b[2J\\u{202e}  2026-11-24 08:50:06.000  2026-11-24 08:50:07.000  sh -c \\x1b[2J
     1  high      Web\\nshell\\x1b[2J\\u{202e}  2026-11-24 08:50:06.000  2026-11-24 08:50:07.000  /bin/sh
 
-would have fired 13 times, on 2 command lines, in 100 records
+would have fired 13 times, on 2 command lines; 100 records looked at
 ";
         assert_eq!(out, expected);
     }
@@ -324,9 +324,9 @@ fn a_hunt_in_json_has_its_end() {
 fn a_hunt_takes_files_and_standard_input() {
     let directory = directory(&[("my.yml", "title: x"), ("broken.yml", "broken")]);
     let (out, _) = check(&line("test", &directory.path().join("my.yml")), 0);
-    assert!(out.ends_with("in 100 records\n"), "{out}");
+    assert!(out.ends_with("100 records looked at\n"), "{out}");
     let (status, out, _) = feed("rules test -", "title: x");
-    assert!(status == Some(0) && out.ends_with("in 100 records\n"), "{out}");
+    assert!(status == Some(0) && out.ends_with("100 records looked at\n"), "{out}");
     let (_, err) = check(&line("test", &directory.path().join("broken.yml")), 1);
     assert!(err.starts_with("error: the text cannot be used: no condition\nhint: "), "{err}");
     let (_, err) = check("rules test ./absent", 1);
@@ -339,7 +339,7 @@ fn a_hunt_takes_files_and_standard_input() {
 fn a_hunt_without_result_teaches() {
     let (out, err) = check("rules test 53b8a9a2 never", 0);
     assert_eq!(out, "");
-    assert_eq!(err, "it would never have fired: nothing in 100 records fits\n");
+    assert_eq!(err, "it would never have fired: of 100 records looked at none fits\n");
     let (out, err) = check("rules test 53b8a9a2 pid = 9", 0);
     assert_eq!(out, "");
     assert!(err.starts_with("no record matches the filter\nhint: "), "{err}");
