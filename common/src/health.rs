@@ -50,6 +50,12 @@ pub struct Capture {
     pub meant: Kinds,
     pub sent: Kinds,
     pub dropped_ring_full: Kinds,
+    /// Rules in force.
+    #[serde(default)]
+    pub rules: u64,
+    /// Events that were recorded, but on which the rules could not be evaluated.
+    #[serde(default)]
+    pub not_evaluated: u64,
     /// Events that the kernel skipped: a program could not be entered twice on one CPU.
     pub not_run: u64,
     /// Records read from the ring and understood.

@@ -98,6 +98,7 @@ fn status_page(health: &Health, now: Timestamp, screen: &Screen) -> String {
     page.field("since", &ago.map_or(since.clone(), |ago| format!("{since} ({ago})")));
     if let Some(capture) = &health.capture {
         page.field("running", &counted(capture.running, "process"));
+        page.field("rules", &format!("{} in force", number(capture.rules)));
     }
     let oldest = health.store.oldest.as_deref().map(|time| date_time_of(time, &screen.zone));
     let oldest = oldest.map(|time| format!(", the oldest of {time}")).unwrap_or_default();
@@ -223,6 +224,8 @@ fn programs(page: &mut Page<'_>, programs: &[Program]) {
 fn processes(page: &mut Page<'_>, capture: &Capture) {
     page.section("processes");
     page.field("running", &number(capture.running));
+    page.field("rules in force", &number(capture.rules));
+    lost_field(page, "not evaluated", capture.not_evaluated, " events, which are recorded");
     let snapshot = match &*capture.snapshot {
         "iterator" => "asked of the kernel (iterator)",
         "proc" => "read from /proc (proc)",
@@ -298,6 +301,7 @@ pub(crate) mod tests {
 ● recording  web1
   since             2026-11-24 08:50:06.000 (2 h 03 m)
   running           312 processes
+  rules             0 in force
   records           12,481, the oldest of 2026-11-20 00:00:00.000
   lost              0
   database          3.0 MiB, 40 GiB free

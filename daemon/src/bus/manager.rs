@@ -189,6 +189,12 @@ impl Service {
                     capture.undecodable
                 ));
             }
+            if capture.not_evaluated > 0 {
+                warnings.push(format!(
+                    "the rules failed on {} events, which are recorded: report this fault",
+                    capture.not_evaluated
+                ));
+            }
             if capture.recorder_restarts > 0 {
                 warnings.push(format!(
                     "the recorder was restarted {} times: see the daemon's log",

@@ -1,6 +1,7 @@
 //! All rules that were found, with what becomes of each: the set in force, and the list of rules.
 
 use std::collections::{BTreeMap, HashMap};
+use std::panic::AssertUnwindSafe;
 
 use common::rule::{Level, Origin, RuleInfo, RuleState};
 use rsigma_eval::CompiledRule;
@@ -99,9 +100,18 @@ fn read(
     };
     match documents {
         Ok(documents) => {
-            to.extend(
-                documents.into_iter().map(|document| candidate(source, document, switches, tried)),
-            );
+            for document in documents {
+                let (number, text) = (document.number, document.text.clone());
+                // A fault of the engine must not take more down than the rule that met it.
+                let built = std::panic::catch_unwind(AssertUnwindSafe(|| {
+                    candidate(source, document, switches, tried)
+                }));
+                to.push(built.unwrap_or_else(|_| {
+                    let mut info = blank(source, number, &source.file);
+                    info.reason = Some("the engine failed on it: please report this".to_owned());
+                    Candidate { info, text, name: None, body: Body::None }
+                }));
+            }
         }
         Err(reason) => {
             let mut info = blank(source, 1, &source.file);

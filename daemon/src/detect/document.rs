@@ -163,7 +163,10 @@ fn parse(part: &Part<'_>, context: &[&str], whole: &str) -> Result<(Content, Vec
         refusal.line += part.lines_before;
         refusal.to_string()
     })?;
-    let parsed = rsigma_parser::parse_sigma_yaml(whole).map_err(|error| message(&error))?;
+    // A fault of the parser must not take more down than the text that met it.
+    let parsed = std::panic::catch_unwind(|| rsigma_parser::parse_sigma_yaml(whole))
+        .map_err(|_| "the parser failed on it: please report this".to_owned())?
+        .map_err(|error| message(&error))?;
     let mut problems: Vec<String> = parsed.errors.iter().map(|error| message(error)).collect();
     if !parsed.filters.is_empty() {
         return Err("Sigma filters are not supported: exclude in the rule itself".to_owned());

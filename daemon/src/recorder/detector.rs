@@ -1,5 +1,6 @@
 //! Asks the rules about every exec, and makes alerts of what fires.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use common::ecs::Event;
@@ -22,6 +23,7 @@ pub(crate) struct Detector {
     next_alert: i64,
     /// In this time what happens again is counted, and no alert of its own.
     repeat_ns: i64,
+    not_evaluated: u64,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -36,12 +38,22 @@ impl Detector {
         for RecentAlert { id, likeness, last_ns } in recent {
             cache.insert(likeness, Recent { alert: id, last_ns });
         }
-        Self { ruleset: Ruleset::empty(), recent: cache, next_alert, repeat_ns }
+        Self { ruleset: Ruleset::empty(), recent: cache, next_alert, repeat_ns, not_evaluated: 0 }
     }
 
     /// Without rules.
     pub(crate) fn none() -> Self {
         Self::new(1, Vec::new(), 0)
+    }
+
+    /// How many rules are in force.
+    pub(crate) fn rules(&self) -> usize {
+        self.ruleset.len()
+    }
+
+    /// Events on which the engine failed.
+    pub(crate) fn not_evaluated(&self) -> u64 {
+        self.not_evaluated
     }
 
     /// Puts another set of rules into force; returns the one before.
@@ -63,7 +75,16 @@ impl Detector {
         batch: &mut Batch,
         live: &Live,
     ) {
-        let fired = self.ruleset.evaluate(record);
+        // A fault of the engine must not end the recording.
+        let evaluated = catch_unwind(AssertUnwindSafe(|| self.ruleset.evaluate(record)));
+        let fired = evaluated.unwrap_or_else(|_| {
+            self.not_evaluated += 1;
+            if self.not_evaluated.is_power_of_two() {
+                let count = self.not_evaluated;
+                tracing::error!("rules failed on {count} events: please report this");
+            }
+            Vec::new()
+        });
         if fired.is_empty() {
             return;
         }

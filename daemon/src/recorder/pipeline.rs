@@ -598,6 +598,8 @@ impl Pipeline {
             ring_used_bytes: self.ring.produced().saturating_sub(self.ring.released()),
             decoded: self.tracker.progress.decoded,
             undecodable: self.tracker.progress.undecodable,
+            rules: self.tracker.detector.rules() as u64,
+            not_evaluated: self.tracker.detector.not_evaluated(),
             duplicate_exits: self.tracker.progress.duplicate_exits,
             not_run: self.tracker.progress.not_run,
             programs: self.programs.clone(),
