@@ -8,6 +8,8 @@ use common::ecs::{Event, Line};
 use common::escape;
 use common::filter::{Field, Filter};
 use common::id::ProcessId;
+#[cfg(feature = "capture")]
+use common::record::Source;
 use common::record::{Record, join_strings};
 use common::time::rfc3339;
 use zbus::message::Header;
@@ -15,6 +17,8 @@ use zbus::{Connection, OwnedFd, interface};
 
 use super::access::Access;
 use super::pipe::{self, Sink};
+#[cfg(feature = "capture")]
+use super::subscription::{self, Backlog, MOST_RECENT_ROWS};
 use super::{Service, failed, now_ns};
 use crate::store::{Control, Reach, Selection, Stopped};
 
@@ -319,12 +323,12 @@ impl Service {
         let service = self.clone();
         tokio::spawn(async move {
             let stored = match backlog {
-                0 => Ok(Vec::new()),
+                0 => Ok(Backlog::default()),
                 count => service.backlog(&filter, count, committed.row).await,
             };
             if let Some(live) = &service.inner.live {
                 let missed = &live.missed;
-                super::subscription::run(writing, &filter, stored, happenings, missed).await;
+                subscription::run(writing, &filter, stored, happenings, missed).await;
             }
             drop(place);
         });
@@ -333,15 +337,10 @@ impl Service {
 
     /// Lines of the newest stored records, oldest first.
     #[cfg(feature = "capture")]
-    async fn backlog(
-        &self,
-        filter: &Filter,
-        count: u32,
-        last_row: i64,
-    ) -> Result<Vec<Vec<u8>>, Error> {
+    async fn backlog(&self, filter: &Filter, count: u32, last_row: i64) -> Result<Backlog, Error> {
         let filter = filter.clone();
         self.blocking(move |reader| {
-            let mut lines = Vec::new();
+            let mut backlog = Backlog::default();
             let selection = Selection {
                 filter: &filter,
                 limit: count,
@@ -350,11 +349,15 @@ impl Service {
                 last_row: Some(last_row),
             };
             reader.page(&Control::default(), &selection, &mut |record| {
-                lines.push(super::subscription::line(&Line::Event(Box::new(Event::began(record)))));
+                let event = Line::Event(Box::new(Event::began(record)));
+                backlog.lines.push(subscription::line(&event));
+                if record.source == Source::Exec && record.row > last_row - MOST_RECENT_ROWS {
+                    backlog.execs.insert(record.row);
+                }
                 ControlFlow::Continue(())
             })?;
-            lines.reverse();
-            Ok(lines)
+            backlog.lines.reverse();
+            Ok(backlog)
         })
         .await
     }

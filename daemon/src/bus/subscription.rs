@@ -1,11 +1,13 @@
 //! One live subscription: what happens, filtered, on a pipe.
 
+use std::collections::HashSet;
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use common::bus::Error;
 use common::ecs::{Done, Event, Gap, Line};
 use common::filter::Filter;
+use common::record::Source;
 use common::time::rfc3339;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::unix::pipe::Sender;
@@ -17,16 +19,28 @@ use crate::recorder::live::Happening;
 /// Lines gathered before a write, while more is ready.
 const MOST_GATHERED_BYTES: usize = 64 << 10;
 
+/// What was stored when the subscription began, oldest first.
+#[derive(Default)]
+pub(super) struct Backlog {
+    pub(super) lines: Vec<Vec<u8>>,
+    /// Rows among the newest that were execs when they were read. A fork that was stored before the
+    /// subscription began may have become an exec since: that one is also on the queue.
+    pub(super) execs: HashSet<i64>,
+}
+
+/// How far back such a row can be: a fork keeps its row for an exec within a second.
+pub(super) const MOST_RECENT_ROWS: i64 = 65_536;
+
 /// Until the subscriber closes its end or the recorder stops.
 pub(super) async fn run(
     writing: OwnedFd,
     filter: &Filter,
-    stored: Result<Vec<Vec<u8>>, Error>,
+    stored: Result<Backlog, Error>,
     mut happenings: Receiver<Happening>,
     missed_in_all: &AtomicU64,
 ) {
     let Ok(mut pipe) = prepared(writing) else { return };
-    let stored = match stored {
+    let Backlog { lines, mut execs } = match stored {
         Ok(stored) => stored,
         Err(error) => {
             // Going on without the past would look as if there were none.
@@ -35,7 +49,7 @@ pub(super) async fn run(
             return;
         }
     };
-    for line in stored {
+    for line in lines {
         if pipe.write_all(&line).await.is_err() {
             return;
         }
@@ -48,6 +62,7 @@ pub(super) async fn run(
             () = closed(&pipe) => return,
         };
         match next {
+            Ok(happening) if is_told(&mut execs, &happening) => {}
             Ok(happening) => append(&mut out, filter, &happening),
             Err(RecvError::Lagged(missed)) => append_missed(&mut out, missed, missed_in_all),
             Err(RecvError::Closed) => {
@@ -59,6 +74,7 @@ pub(super) async fn run(
         }
         while out.len() < MOST_GATHERED_BYTES {
             match happenings.try_recv() {
+                Ok(happening) if is_told(&mut execs, &happening) => {}
                 Ok(happening) => append(&mut out, filter, &happening),
                 Err(TryRecvError::Lagged(missed)) => {
                     append_missed(&mut out, missed, missed_in_all);
@@ -87,6 +103,14 @@ pub(super) async fn closed(pipe: &Sender) {
             Ok(_) => tokio::time::sleep(std::time::Duration::from_secs(1)).await,
             Err(_) => return,
         }
+    }
+}
+
+/// Whether the backlog had it already.
+fn is_told(execs: &mut HashSet<i64>, happening: &Happening) -> bool {
+    match happening {
+        Happening::Began(record) if record.source == Source::Exec => execs.remove(&record.row),
+        _ => false,
     }
 }
 
