@@ -1,8 +1,10 @@
 //! Rules against events that are given as the fields that rules ask for.
 
 mod cases;
+mod correlations;
 mod rules;
 mod second_opinion;
+mod states;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
