@@ -7,6 +7,7 @@ mod assemble;
 mod audit;
 mod clock;
 mod detector;
+mod handle;
 mod intern;
 pub(crate) mod link;
 pub(crate) mod live;

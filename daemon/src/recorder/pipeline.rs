@@ -5,8 +5,8 @@
 //! released position); the programs wake us when we say that we sleep, see `ebpf::shared`.
 
 use std::os::fd::{AsFd as _, OwnedFd};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
@@ -16,17 +16,18 @@ use ebpf::ring::Ring;
 use ebpf::shared::{CauseCounters, KindCounters, Shared};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use nix::sys::eventfd::{EfdFlags, EventFd};
-use tokio::sync::{broadcast, oneshot, watch};
+use tokio::sync::watch;
 
 use super::audit::{self, Audit};
+pub(crate) use super::handle::Handle;
+use super::handle::Order;
 use super::link::Link;
-use super::live::{AlertNews, Happening};
+use super::live::AlertNews;
 use super::misses::Misses;
 use super::sequence::{Kind, Slot};
 use super::snapshot;
 use super::tracker::Tracker;
 use super::{Inheritance, Running, clock};
-use crate::detect::Ruleset;
 use crate::sensor::protocol::{ProgramFigures, Request};
 use crate::store::{Batch, Change, Committed, RingPosition, What, WriterThread};
 
@@ -46,116 +47,6 @@ const REST: Duration = Duration::from_secs(1);
 const CONFIRM: Duration = Duration::from_millis(20);
 /// How often the sensor is asked whether the kernel skipped programs.
 const STATISTICS: Duration = Duration::from_secs(30);
-
-enum Order {
-    /// Read all there is and hand it to the store; answers what has to be committed then.
-    Flush(oneshot::Sender<Committed>),
-    /// As flush, and everything after it goes to the receiver too.
-    Subscribe(oneshot::Sender<(broadcast::Receiver<Happening>, Committed)>),
-    Figures(oneshot::Sender<Capture>),
-    /// Another set of rules is in force from the next event on; answers the one before, so that it
-    /// is dropped elsewhere.
-    Rules(Box<Ruleset>, oneshot::Sender<Box<Ruleset>>),
-    Change(Change),
-    Stop,
-}
-
-/// How everybody else speaks to the pipeline.
-#[derive(Clone)]
-pub(crate) struct Handle {
-    orders: SyncSender<Order>,
-    wake: Arc<EventFd>,
-    committed: watch::Receiver<Committed>,
-    trouble: Arc<Mutex<Option<String>>>,
-    alerts: broadcast::Sender<AlertNews>,
-}
-
-impl Handle {
-    /// Waits until everything that happened before this call is in the database. Gives up after a
-    /// while, and answers false: a query on an older state is better than none.
-    pub(crate) async fn flush(&self) -> bool {
-        let (sender, receiver) = oneshot::channel();
-        if self.order(Order::Flush(sender)).is_none() {
-            return false;
-        }
-        match tokio::time::timeout(Self::PATIENCE, receiver).await {
-            Ok(Ok(target)) => self.wait_for(target).await,
-            _ => false,
-        }
-    }
-
-    /// What happens from now on, and what is stored of the time before.
-    pub(crate) async fn subscribe(&self) -> Option<(broadcast::Receiver<Happening>, Committed)> {
-        let (sender, receiver) = oneshot::channel();
-        self.order(Order::Subscribe(sender))?;
-        let (happenings, target) =
-            tokio::time::timeout(Self::PATIENCE, receiver).await.ok()?.ok()?;
-        self.wait_for(target).await;
-        Some((happenings, target))
-    }
-
-    pub(crate) async fn figures(&self) -> Option<Capture> {
-        let (sender, receiver) = oneshot::channel();
-        self.order(Order::Figures(sender))?;
-        tokio::time::timeout(Self::PATIENCE, receiver).await.ok()?.ok()
-    }
-
-    /// Puts a set of rules into force. Blocks; not to be called on a thread of the runtime.
-    pub(crate) fn set_rules(&self, ruleset: Ruleset) {
-        let (sender, before) = oneshot::channel();
-        if self.orders.send(Order::Rules(Box::new(ruleset), sender)).is_ok() {
-            let _ = self.wake.write(1);
-            drop(before.blocking_recv());
-        }
-    }
-
-    /// Writes what somebody asked for; answers how many alerts or rules that was about, or `None`
-    /// if it could not be written in time (it will be as soon as it can).
-    pub(crate) async fn change(
-        &self,
-        time_ns: i64,
-        uid: u32,
-        user: Option<String>,
-        what: What,
-    ) -> Option<u32> {
-        let (answer, receiver) = oneshot::channel();
-        self.order(Order::Change(Change { time_ns, uid, user, what, answer }))?;
-        tokio::time::timeout(Self::CHANGE_PATIENCE, receiver).await.ok()?.ok()
-    }
-
-    /// What is new of alerts, from now on.
-    pub(crate) fn alerts(&self) -> broadcast::Receiver<AlertNews> {
-        self.alerts.subscribe()
-    }
-
-    /// Why nothing can be written at present.
-    pub(crate) fn trouble(&self) -> Option<String> {
-        self.trouble.lock().ok()?.clone()
-    }
-
-    pub(crate) fn stop(&self) {
-        // Blocks while other orders wait, which is short: the pipeline answers them all. Fails if
-        // it has ended by itself.
-        let _ = self.orders.send(Order::Stop);
-        let _ = self.wake.write(1);
-    }
-
-    const PATIENCE: Duration = Duration::from_secs(3);
-    /// Whoever asks for a change wants to know that it is made.
-    const CHANGE_PATIENCE: Duration = Duration::from_secs(30);
-
-    fn order(&self, order: Order) -> Option<()> {
-        self.orders.try_send(order).ok()?;
-        self.wake.write(1).ok()?;
-        Some(())
-    }
-
-    async fn wait_for(&self, target: Committed) -> bool {
-        let mut committed = self.committed.clone();
-        let reached = committed.wait_for(|now| now.ring_position >= target.ring_position);
-        matches!(tokio::time::timeout(Self::PATIENCE, reached).await, Ok(Ok(_)))
-    }
-}
 
 pub(crate) struct Pipeline {
     ring: Ring,

@@ -115,12 +115,17 @@ impl Worker {
         self.changed.send_modify(|count| *count += 1);
     }
 
+    /// As they were listed last.
+    fn entries(&self) -> Arc<Vec<Entry>> {
+        self.catalogue.lock().map_or_else(|_| Arc::default(), |entries| entries.clone())
+    }
+
     fn uploaded(&self) -> Option<&Directory> {
         self.directories.iter().find(|directory| directory.origin == Origin::Uploaded)
     }
 
     fn upload(&mut self, name: &str, content: &[u8]) -> Report {
-        let entries = self.catalogue.lock().map_or_else(|_| Arc::default(), |all| all.clone());
+        let entries = self.entries();
         let mut report = upload::report(name, content, &entries, &mut self.tried);
         if !upload::is_usable(&report) {
             return report;
@@ -136,7 +141,7 @@ impl Worker {
         self.reload();
         report.is_stored = true;
         // As they stand among the others.
-        let entries = self.catalogue.lock().map_or_else(|_| Arc::default(), |all| all.clone());
+        let entries = self.entries();
         for rule in &mut report.rules {
             let stored = entries.iter().map(|entry| &entry.info).find(|info| {
                 info.origin == Origin::Uploaded
@@ -151,7 +156,7 @@ impl Worker {
     }
 
     fn remove(&mut self, patterns: &[Pattern]) -> Result<Affected, String> {
-        let entries = self.catalogue.lock().map_or_else(|_| Arc::default(), |all| all.clone());
+        let entries = self.entries();
         let meant: Vec<&Entry> = entries
             .iter()
             .filter(|entry| patterns.iter().any(|pattern| pattern.fits(&entry.info)))
