@@ -27,6 +27,10 @@ pub enum Error {
     ReadOnly(String),
     /// Too many queries or subscriptions at once.
     Busy(String),
+    /// The content of a file is known, but no copy of it was kept; the text says why.
+    NotKept(String),
+    /// The copy of a file is not what it should be.
+    Damaged(String),
     /// A fault of the recorder or of its database.
     Failed(String),
 }
@@ -220,4 +224,53 @@ pub struct AlertSelection {
     pub level: String,
     /// Id of a rule, or a glob of its title.
     pub rule: String,
+}
+
+#[zbus::proxy(
+    interface = "org.bpfrecorder.Recorder1.Binaries",
+    default_service = "org.bpfrecorder.Recorder1",
+    default_path = "/org/bpfrecorder/Recorder1"
+)]
+pub trait Binaries {
+    /// Contents that ran, as NDJSON of [`crate::binary::BinaryLine`] on a pipe.
+    ///
+    /// `filter` is of the processes that ran them: one run that matches is enough. `limit` 0 means
+    /// all.
+    async fn query(
+        &self,
+        filter: &str,
+        selection: &BinarySelection,
+        limit: u32,
+    ) -> Result<OwnedFd, Error>;
+
+    /// One content: JSON, see [`crate::binary::Binary`].
+    ///
+    /// `hash` is its SHA-256, SHA-1 or MD5, or a beginning of at least six digits that is no
+    /// other's; so below.
+    async fn get(&self, hash: &str) -> Result<String, Error>;
+
+    /// The content itself, on a pipe, once its copy has been found undamaged.
+    async fn open(&self, hash: &str) -> Result<OwnedFd, Error>;
+
+    /// Reads every copy: NDJSON of [`crate::binary::VerifyLine`].
+    async fn verify(&self) -> Result<OwnedFd, Error>;
+
+    /// Keeps contents from being removed to make room, or lets them be again. Returns how many of
+    /// the hashes were known.
+    async fn pin(&self, hashes: &[&str], is_pinned: bool) -> Result<u32, Error>;
+}
+
+/// Which contents, and in which order.
+#[derive(
+    Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize, zbus::wire::Type,
+)]
+pub struct BinarySelection {
+    /// `last` (run last), `first` (seen first last) or `rarest`; empty: `last`.
+    pub order: String,
+    /// Seen first at this time or later (nanoseconds since 1970); 0: whenever.
+    pub first_since_ns: i64,
+    /// Only what no package owns.
+    pub is_unpackaged: bool,
+    /// Only what every run of matches the filter, not just one.
+    pub is_only: bool,
 }

@@ -10,6 +10,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
+use crate::binary::{Elf, Hashes, Package, Storage, Unread};
 use crate::id::ProcessId;
 
 type Text<'a> = Cow<'a, str>;
@@ -98,6 +99,9 @@ pub struct Process<'a> {
     pub name: Option<Text<'a>>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub executable: Option<Text<'a>>,
+    /// Of the executable.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub hash: Option<Cow<'a, Hashes>>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub command_line: Option<Text<'a>>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -198,6 +202,11 @@ pub struct Extra<'a> {
     pub script: Option<Text<'a>>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub file: Option<File>,
+    /// Of the executable; its hashes are `process.hash`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub content: Option<Box<FileContent<'a>>>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub script_content: Option<Box<FileContent<'a>>>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub credentials: Option<Credentials<'a>>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -236,6 +245,27 @@ pub struct File {
     pub deleted: bool,
     #[serde(skip_serializing_if = "is_false", default)]
     pub upper_layer: bool,
+}
+
+/// What is known of the content of an executed file.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileContent<'a> {
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub hash: Option<Cow<'a, Hashes>>,
+    /// Whether a copy was kept; absent where the content was not read.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub storage: Option<Storage>,
+    /// Why it was not read.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub unread: Option<Unread>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub elf: Option<Cow<'a, Elf>>,
+    /// Absent where no package owns the file.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub package: Option<Cow<'a, Package>>,
+    /// File capabilities, as `getcap` prints them.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub capabilities: Option<Text<'a>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

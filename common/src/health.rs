@@ -75,9 +75,37 @@ pub struct Capture {
     /// Age of the oldest event that is not yet in the database.
     pub lag_ms: u64,
     pub resident_bytes: u64,
+    /// Executed files.
+    #[serde(default)]
+    pub files: Files,
     /// Events not sent to slow subscribers.
     pub subscriber_missed: u64,
     pub subscribers: u32,
+}
+
+/// What became of the executed files that the recorder had to look at, since it began.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Files {
+    /// Read from the first to the last byte.
+    pub read: u64,
+    /// Known from before.
+    pub known: u64,
+    /// Not read, by reason.
+    pub unread: Vec<Named>,
+    /// Not even asked for: too many at once.
+    pub not_asked: u64,
+    /// Execs on which rules that ask for a hash were not evaluated: too many waited for theirs.
+    pub not_judged: u64,
+    /// Wait to be opened or read.
+    pub waiting: u64,
+    /// Copies, and what they take on disk.
+    pub kept: u64,
+    pub kept_bytes: u64,
+    /// Copies removed to make room.
+    pub evicted: u64,
+    /// Why no copies can be kept at present.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]

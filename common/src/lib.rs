@@ -4,6 +4,7 @@
 //! Plain data and pure logic. Deliberately absent: files, sockets, SQLite, eBPF, clocks.
 
 pub mod alert;
+pub mod binary;
 pub mod bus;
 pub mod ecs;
 pub mod escape;

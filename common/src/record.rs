@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use crate::binary::{Elf, Hashes, Package, Storage, Unread};
 use crate::id::ProcessId;
 
 /// Nanoseconds since 1970-01-01T00:00:00Z.
@@ -32,8 +33,11 @@ pub struct Record {
     pub tty: Option<String>,
     pub comm: Arc<[u8]>,
     pub executable: Arc<Executable>,
+    /// Of the executable.
+    pub content: Content,
     /// The script, as named to exec, where the executable is its interpreter.
     pub script: Option<Arc<[u8]>>,
+    pub script_content: Content,
     pub working_directory: PathText,
     /// Arguments, each ended by NUL.
     pub args: Strings,
@@ -205,7 +209,32 @@ pub struct Executable {
     pub is_upper_layer: bool,
 }
 
+/// What tells one state of a file from any other, on one machine: a change of the content changes
+/// the times, and another file has another inode.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct FileIdentity {
+    pub device_major: u32,
+    pub device_minor: u32,
+    pub inode: u64,
+    pub size_bytes: u64,
+    pub mtime_ns: WallNs,
+    pub ctime_ns: WallNs,
+}
+
 impl Executable {
+    /// `None` where nothing is known of the file.
+    pub fn identity(&self) -> Option<FileIdentity> {
+        // No file has a mode of 0.
+        (self.mode != 0).then_some(FileIdentity {
+            device_major: self.device_major,
+            device_minor: self.device_minor,
+            inode: self.inode,
+            size_bytes: self.size_bytes,
+            mtime_ns: self.mtime_ns,
+            ctime_ns: self.ctime_ns,
+        })
+    }
+
     /// Of a process of which nothing is known, or a kernel thread.
     pub fn absent() -> Self {
         Self {
@@ -224,6 +253,38 @@ impl Executable {
             is_upper_layer: false,
         }
     }
+}
+
+/// What is known of the content of an executed file.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Content {
+    /// Nobody looked, or has not finished looking.
+    #[default]
+    Unknown,
+    /// It could not be read as it was when it ran.
+    Unread(Unread),
+    Read(Arc<FileContent>),
+}
+
+impl Content {
+    pub fn read(&self) -> Option<&FileContent> {
+        match self {
+            Content::Read(content) => Some(content),
+            Content::Unknown | Content::Unread(_) => None,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FileContent {
+    pub hashes: Hashes,
+    pub elf: Option<Elf>,
+    /// That brought the file; `None` where none did.
+    pub package: Option<Package>,
+    /// File capabilities, as `getcap` prints them; `None` where it has none.
+    pub capabilities: Option<String>,
+    /// Whether a copy was kept. May have been evicted since.
+    pub storage: Storage,
 }
 
 /// Who a process is and where it lives: the part that most processes share with others.

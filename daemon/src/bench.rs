@@ -14,7 +14,7 @@ use ebpf::event::{Body, Event, TaskId};
 
 use crate::detect::{self, Tried};
 use crate::enrich::environment::Policy;
-use crate::recorder::{Assembler, Detector, Progress, Tracker};
+use crate::recorder::{Assembler, Contents, Detector, Progress, Tracker};
 use crate::settings::Environment;
 use crate::store::{Committed, Writer, WriterThread};
 
@@ -34,7 +34,8 @@ const BATCH: u64 = 4096;
 pub fn replay(raw: &[Vec<u8>], generations: u64, path: &Path) -> anyhow::Result<Replay> {
     let environment = Environment { is_recorded: true, only: None, redacted_words: Vec::new() };
     let assembler = Assembler::new(BootId::from_bits(1), Policy::new(&environment));
-    let mut tracker = Tracker::new(assembler, Detector::none(), Progress::default(), 1);
+    let mut tracker =
+        Tracker::new(assembler, Detector::none(), Contents::none(), Progress::default(), 1);
     let store = WriterThread::start(Writer::open(path)?, Committed::default())?;
     let start = Instant::now();
     let mut events = 0;
@@ -157,7 +158,9 @@ fn record(exe: &str, args: &[&str]) -> Record {
         tty: Some("pts/0".to_owned()),
         comm: b"x"[..].into(),
         executable: Arc::new(Executable { path: path(exe), ..Executable::absent() }),
+        content: common::record::Content::Unknown,
         script: None,
+        script_content: common::record::Content::Unknown,
         working_directory: path("/home/alice/projects"),
         args: strings(args),
         args_count: args.len() as u32,

@@ -9,6 +9,7 @@ pub mod settings;
 #[cfg(feature = "capture")]
 #[doc(hidden)]
 pub mod bench;
+mod binaries;
 mod bus;
 mod detect;
 #[cfg(feature = "capture")]

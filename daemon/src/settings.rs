@@ -81,6 +81,27 @@ pub struct Keys {
     #[arg(long, value_name = "TIME")]
     pub alert_repeat: Option<String>,
 
+    /// Executed files that are recognised without being looked up [default: 1024]
+    #[arg(long, value_name = "NUMBER")]
+    pub binary_cache_size: Option<usize>,
+
+    /// Executed files that are larger are neither read nor kept [default: 256MiB]
+    ///
+    /// A number of bytes, or with a unit such as 64MiB.
+    #[arg(long, value_name = "SIZE")]
+    pub binary_file_limit: Option<String>,
+
+    /// What the copies of executed files may take on disk [default: 4GiB]
+    ///
+    /// The least recently executed ones are removed for others, unless they are pinned or an alert
+    /// refers to them. 0 keeps no copies; hashes are still recorded.
+    #[arg(long, value_name = "SIZE")]
+    pub binary_total_limit: Option<String>,
+
+    /// No copies are made while less space than this is free on the disk [default: 1GiB]
+    #[arg(long, value_name = "SIZE")]
+    pub binary_min_free: Option<String>,
+
     /// Messages of the daemon itself: error, warn, info, debug or trace [default: info]
     #[arg(long, value_name = "LEVEL")]
     pub log: Option<String>,
@@ -103,7 +124,17 @@ pub struct Settings {
     pub ring_size_bytes: u32,
     pub environment: Environment,
     pub detection: Detection,
+    pub binaries: Binaries,
     pub log: String,
+}
+
+/// What is kept of executed files.
+#[derive(Debug, Clone)]
+pub struct Binaries {
+    pub cache_entries: usize,
+    pub file_limit_bytes: u64,
+    pub total_limit_bytes: u64,
+    pub min_free_bytes: u64,
 }
 
 /// Where rules lie, and what becomes of repeats.
@@ -155,6 +186,10 @@ impl Keys {
             shipped_rules: self.shipped_rules.or(file.shipped_rules),
             admin_rules: self.admin_rules.or(file.admin_rules),
             alert_repeat: self.alert_repeat.or(file.alert_repeat),
+            binary_cache_size: self.binary_cache_size.or(file.binary_cache_size),
+            binary_file_limit: self.binary_file_limit.or(file.binary_file_limit),
+            binary_total_limit: self.binary_total_limit.or(file.binary_total_limit),
+            binary_min_free: self.binary_min_free.or(file.binary_min_free),
             log: self.log.or(file.log),
         }
     }
@@ -186,6 +221,24 @@ impl Keys {
                     .alert_repeat
                     .as_deref()
                     .map_or(Ok(DEFAULT_REPEAT_NS), |text| parse_duration("alert-repeat", text))?,
+            },
+            binaries: Binaries {
+                cache_entries: cache_size(self.binary_cache_size)?,
+                file_limit_bytes: size_or(
+                    "binary-file-limit",
+                    self.binary_file_limit.as_deref(),
+                    256 << 20,
+                )?,
+                total_limit_bytes: size_or(
+                    "binary-total-limit",
+                    self.binary_total_limit.as_deref(),
+                    4 << 30,
+                )?,
+                min_free_bytes: size_or(
+                    "binary-min-free",
+                    self.binary_min_free.as_deref(),
+                    1 << 30,
+                )?,
             },
             log: parse_level(self.log)?,
         })
@@ -238,6 +291,23 @@ fn parse_duration(key: &str, text: &str) -> anyhow::Result<i64> {
         })
 }
 
+fn cache_size(entries: Option<usize>) -> anyhow::Result<usize> {
+    const MOST: usize = 1 << 20;
+    let entries = entries.unwrap_or(1024);
+    if !(1..=MOST).contains(&entries) {
+        bail!("binary-cache-size is {entries}: give a number from 1 to {MOST}");
+    }
+    Ok(entries)
+}
+
+/// Bytes; a number with or without a unit.
+fn size_or(key: &str, text: Option<&str>, default: u64) -> anyhow::Result<u64> {
+    let Some(text) = text else { return Ok(default) };
+    common::filter::parse_size(text).and_then(|bytes| u64::try_from(bytes).ok()).with_context(
+        || format!("{key} is {text:?}: give a number of bytes, or one with a unit such as 64MiB"),
+    )
+}
+
 fn parse_level(level: Option<String>) -> anyhow::Result<String> {
     let level = level.unwrap_or_else(|| "info".to_owned());
     if !["error", "warn", "info", "debug", "trace"].contains(&level.as_str()) {
@@ -273,7 +343,14 @@ mod tests {
 
     #[test]
     fn bad_values_name_the_remedy() {
-        for text in ["ring-size = 5000", "bus = 'tcp:x'", "log = 'loud'", "alert-repeat = '1w'"] {
+        for text in [
+            "ring-size = 5000",
+            "bus = 'tcp:x'",
+            "log = 'loud'",
+            "alert-repeat = '1w'",
+            "binary-file-limit = 'big'",
+            "binary-cache-size = 0",
+        ] {
             let error = keys(text).unwrap().settle().unwrap_err().to_string();
             assert!(error.contains("give "), "{error}");
         }

@@ -3,12 +3,13 @@
 use std::borrow::Cow;
 
 use super::{
-    Capabilities, Container, Credentials, Event, EventInfo, Extra, File, Group, Leader, Namespaces,
-    ParentProcess, Process, Resources, Text, Thread, Tty, User, capability_names,
+    Capabilities, Container, Credentials, Event, EventInfo, Extra, File, FileContent, Group,
+    Leader, Namespaces, ParentProcess, Process, Resources, Text, Thread, Tty, User,
+    capability_names,
 };
 use crate::escape;
 use crate::record::{
-    End, ObservedEnd, Parent, ParentSource, PathState, PathText, Record, Source, Strings,
+    Content, End, ObservedEnd, Parent, ParentSource, PathState, PathText, Record, Source, Strings,
     StringsState, split_strings,
 };
 use crate::time::rfc3339;
@@ -164,6 +165,7 @@ fn process<'a>(record: &'a Record, notes: &mut Notes) -> Process<'a> {
         entity_id: record.process,
         name,
         executable,
+        hash: record.content.read().map(|content| Cow::Borrowed(&content.hashes)),
         command_line: args.as_ref().map(|args| Cow::Owned(args.join(" "))),
         args_count: args.is_some().then_some(record.args_count),
         args,
@@ -213,6 +215,11 @@ fn extra<'a>(record: &'a Record, notes: &mut Notes) -> Extra<'a> {
         state: record.state().name().into(),
         comm: (!record.comm.is_empty()).then(|| notes.text("recorder.comm", &record.comm)),
         script: record.script.as_deref().map(|script| notes.text("recorder.script", script)),
+        content: content(&record.content),
+        script_content: content(&record.script_content).map(|mut content| {
+            content.hash = record.script_content.read().map(|read| Cow::Borrowed(&read.hashes));
+            content
+        }),
         file: (file.mode != 0).then(|| File {
             device: format!("{}:{}", file.device_major, file.device_minor),
             inode: file.inode,
@@ -261,6 +268,23 @@ fn extra<'a>(record: &'a Record, notes: &mut Notes) -> Extra<'a> {
         }),
         notes: Vec::new(),
     }
+}
+
+/// Without the hashes.
+fn content(content: &Content) -> Option<Box<FileContent<'_>>> {
+    let content = match content {
+        Content::Unknown => return None,
+        Content::Unread(reason) => FileContent { unread: Some(*reason), ..FileContent::default() },
+        Content::Read(read) => FileContent {
+            hash: None,
+            storage: Some(read.storage),
+            unread: None,
+            elf: read.elf.as_ref().map(Cow::Borrowed),
+            package: read.package.as_ref().map(Cow::Borrowed),
+            capabilities: read.capabilities.as_deref().map(Cow::Borrowed),
+        },
+    };
+    Some(Box::new(content))
 }
 
 fn resources(record: &Record, end: &ObservedEnd) -> Resources {

@@ -156,6 +156,21 @@ const STATES: &[&str] = &["running", "ended", "failed", "killed", "unobserved"];
 /// The names of `record::Source`.
 const SOURCES: &[&str] = &["exec", "fork", "iterator", "proc", "exit-only"];
 
+/// The names of `binary::Unread`.
+const UNREAD: &[&str] = &[
+    "gone",
+    "changed",
+    "not-permitted",
+    "not-regular",
+    "too-large",
+    "busy",
+    "failed",
+    "ambiguous",
+];
+
+/// The names of `binary::PackageState`.
+const PACKAGE_STATES: &[&str] = &["verified", "modified", "unverified"];
+
 fields! {
     Time "time" Some("@timestamp"), ["timestamp"] Kind::Time,
         "when the image began to run", "time > 2h ago";
@@ -271,6 +286,38 @@ fields! {
         "the executable existed in memory only", "memfd";
     UpperLayer "upper_layer" Some("recorder.file.upper_layer"), [] Kind::Flag,
         "the executable was written after the container started", "upper_layer and container exists";
+    Sha256 "sha256" Some("process.hash.sha256"), [] Kind::Text,
+        "SHA-256 of the executable, in lower case", "sha256 ~ 9f86d081884c7d65";
+    Sha1 "sha1" Some("process.hash.sha1"), [] Kind::Text,
+        "SHA-1 of the executable", "sha1 = a94a8fe5ccb19ba61c4c0873d391e987982fbbd3";
+    Md5 "md5" Some("process.hash.md5"), [] Kind::Text,
+        "MD5 of the executable", "md5 = 098f6bcd4621d373cade4e832627b4f6";
+    ScriptSha256 "script_sha256" Some("recorder.script_content.hash.sha256"), [] Kind::Text,
+        "SHA-256 of the script", "script_sha256 ~ 9f86d081884c7d65";
+    Unread "unread" Some("recorder.content.unread"), [] Kind::Choice(UNREAD),
+        "why the content of the executable is not known", "unread in (gone, changed)";
+    Package "package" Some("recorder.content.package.name"), [] Kind::Text,
+        "package that brought the executable", "sha256 exists and not package exists";
+    PackageState "package_state" Some("recorder.content.package.state"), [] Kind::Choice(PACKAGE_STATES),
+        "whether the executable is as its package brought it", "package_state = modified";
+    FileCapabilities "file_capabilities" Some("recorder.content.capabilities"), ["file_caps"] Kind::Text,
+        "capabilities that the executable gives, as getcap prints them", "file_caps ~ cap_sys_admin";
+    ElfMachine "elf.machine" Some("recorder.content.elf.machine"), [] Kind::Text,
+        "processor the executable is made for", "elf.machine != x86_64";
+    ElfClass "elf.class" Some("recorder.content.elf.class"), [] Kind::Number,
+        "32 or 64 bits", "elf.class = 32";
+    ElfType "elf.type" Some("recorder.content.elf.type"), [] Kind::Text,
+        "executable, pie, shared-object and so on", "elf.type = executable";
+    ElfStatic "elf.static" Some("recorder.content.elf.static"), [] Kind::Flag,
+        "the executable needs no dynamic linker", "elf.static and exe =~ ^/tmp/";
+    ElfInterpreter "elf.interpreter" Some("recorder.content.elf.interpreter"), [] Kind::Text,
+        "dynamic linker that the executable asks for", "elf.interpreter ~ musl";
+    ElfStripped "elf.stripped" Some("recorder.content.elf.stripped"), [] Kind::Flag,
+        "the executable has no symbol table", "elf.static and elf.stripped";
+    ElfBuildId "elf.build_id" Some("recorder.content.elf.build_id"), ["build_id"] Kind::Text,
+        "GNU build id of the executable", "build_id ~ 7f1a8d2c";
+    ElfPacked "elf.packed" Some("recorder.content.elf.packed"), ["packed"] Kind::Flag,
+        "the code of the executable looks compressed or encrypted", "packed";
     Truncated "truncated" None, [] Kind::Flag,
         "arguments, environment or a path are cut or could not be read", "truncated";
     MountNs "mount_ns" Some("recorder.namespaces.mount"), ["mnt_ns"] Kind::Number,

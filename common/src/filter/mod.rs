@@ -44,6 +44,7 @@ pub use literal::{SIGNALS, quote, quote_bytes, signal_name};
 pub use needle::Needle;
 pub use operator::Operator;
 pub use parse::{MAX_DEPTH, MAX_PATTERNS, MAX_TERMS, MAX_TEXT_BYTES, MAX_VALUES};
+pub use quantity::parse_size;
 pub use test::{Comparison, Pattern, Test};
 pub use value::{Value, base_name, device_number, is_truncated, process_name};
 

@@ -44,7 +44,7 @@ pub(super) fn parse_duration(text: &str) -> Option<i64> {
 }
 
 /// Bytes of `4096`, `10M` or `1.5 GiB`.
-pub(super) fn parse_size(text: &str) -> Option<i64> {
+pub fn parse_size(text: &str) -> Option<i64> {
     let (amount, unit) = Decimal::at_front(text)?;
     amount.times(unit_of(&SIZES, unit.trim_start())?)
 }

@@ -12,10 +12,11 @@ use proptest::sample::select;
 use super::field::{Field, Kind};
 use super::literal::{quote, quote_bytes, quote_pattern};
 use super::operator::Operator;
+use crate::binary::{Elf, Hashes, Package, PackageState, Storage, Unread};
 use crate::id::{BootId, ProcessId};
 use crate::record::{
-    Container, Context, End, Executable, Io, Namespaces, ObservedEnd, Parent, ParentSource,
-    PathState, PathText, Record, Source, Strings, StringsState, WallNs,
+    Container, Content, Context, End, Executable, FileContent, Io, Namespaces, ObservedEnd, Parent,
+    ParentSource, PathState, PathText, Record, Source, Strings, StringsState, WallNs,
 };
 use crate::time::rfc3339;
 
@@ -80,8 +81,10 @@ pub fn record() -> BoxedStrategy<Record> {
                 session,
                 tty,
                 comm: comm.into(),
+                content: content(&executable),
                 executable: Arc::new(executable),
                 script: script.map(Arc::from),
+                script_content: Content::Unknown,
                 working_directory,
                 args,
                 args_count,
@@ -91,6 +94,41 @@ pub fn record() -> BoxedStrategy<Record> {
             }
         })
         .boxed()
+}
+
+/// What is known of a content depends on nothing but which file it is, as in the store.
+fn content(file: &Executable) -> Content {
+    let choice = file.inode ^ file.size_bytes ^ u64::from(file.device_minor);
+    let digits = |count: usize| format!("{choice:016x}").repeat(8)[..count].to_owned();
+    match choice % 4 {
+        // Nothing can be said of a file that is not known.
+        _ if file.identity().is_none() => Content::Unknown,
+        0 => Content::Unknown,
+        1 => Content::Unread(Unread::ALL[(choice % 8) as usize]),
+        _ => Content::Read(Arc::new(FileContent {
+            hashes: Hashes { sha256: digits(64), sha1: digits(40), md5: digits(32) },
+            elf: (!choice.is_multiple_of(3)).then(|| Elf {
+                class: Some(64),
+                machine: Some("x86_64".to_owned()),
+                kind: Some("pie".to_owned()),
+                is_static: Some(choice % 8 < 4),
+                interpreter: (choice % 8 >= 4).then(|| "/lib64/ld-linux-x86-64.so.2".to_owned()),
+                is_stripped: None,
+                build_id: Some(digits(40)),
+                entropy: Some((choice % 8000) as u16),
+                is_packed: Some(choice.is_multiple_of(5)),
+                damage: choice.is_multiple_of(7).then(|| "ends early".to_owned()),
+            }),
+            package: (choice % 5 < 3).then(|| Package {
+                name: "coreutils".to_owned(),
+                version: Some("9.1-1".to_owned()),
+                manager: "dpkg".to_owned(),
+                state: PackageState::ALL[(choice % 3) as usize],
+            }),
+            capabilities: choice.is_multiple_of(6).then(|| "cap_net_raw=ep".to_owned()),
+            storage: Storage::Kept,
+        })),
+    }
 }
 
 /// A text without NUL, as paths and arguments are.

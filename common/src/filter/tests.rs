@@ -5,11 +5,13 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use super::*;
+use crate::binary::{Elf, Hashes, Package, PackageState, Storage, Unread};
 use crate::ecs;
 use crate::id::{BootId, ProcessId};
 use crate::record::{
-    Container, Context, End, Executable, Io, Namespaces, ObservedEnd, Parent, ParentSource,
-    PathState, PathText, Source, State, Strings, StringsState, join_strings, split_strings,
+    Container, Content, Context, End, Executable, FileContent, Io, Namespaces, ObservedEnd, Parent,
+    ParentSource, PathState, PathText, Source, State, Strings, StringsState, join_strings,
+    split_strings,
 };
 use crate::time::parse_rfc3339;
 
@@ -31,6 +33,36 @@ fn path(text: &str) -> PathText {
 
 fn id(pid: u32) -> ProcessId {
     ProcessId { boot: BootId::from_bits(0x3f2a_9c81_d0b4), pid, start_boottime_ns: 0x1a2b }
+}
+
+fn content(digits: &str) -> FileContent {
+    FileContent {
+        hashes: Hashes {
+            sha256: digits.repeat(32),
+            sha1: digits.repeat(20),
+            md5: digits.repeat(16),
+        },
+        elf: Some(Elf {
+            class: Some(64),
+            machine: Some("x86_64".into()),
+            kind: Some("pie".into()),
+            is_static: Some(false),
+            interpreter: Some("/lib64/ld-linux-x86-64.so.2".into()),
+            is_stripped: Some(true),
+            build_id: Some("7f1a".into()),
+            entropy: Some(6012),
+            is_packed: Some(false),
+            damage: None,
+        }),
+        package: Some(Package {
+            name: "curl".into(),
+            version: Some("7.88.1-10".into()),
+            manager: "dpkg".into(),
+            state: PackageState::Modified,
+        }),
+        capabilities: Some("cap_net_raw=ep".into()),
+        storage: Storage::Kept,
+    }
 }
 
 /// A record of which everything is known.
@@ -70,7 +102,9 @@ fn full() -> Record {
             is_deleted: true,
             is_upper_layer: true,
         }),
+        content: Content::Read(Arc::new(content("ab"))),
         script: Some(Arc::from(&b"./run.sh"[..])),
+        script_content: Content::Read(Arc::new(content("cd"))),
         working_directory: PathText { state: PathState::Cut, ..path("/tmp/a b") },
         args: strings(&[b"cURL", b"-X", b"", b"http://x/\xff", b"a and b"]),
         args_count: 5,
@@ -133,7 +167,9 @@ fn bare() -> Record {
         tty: None,
         comm: Arc::from([]),
         executable: Arc::new(Executable::absent()),
+        content: Content::Unread(Unread::Gone),
         script: None,
+        script_content: Content::Unknown,
         working_directory: PathText::absent(),
         args: Strings::absent(),
         args_count: 0,
@@ -322,12 +358,14 @@ fn operators_bind_as_documented() {
 fn nothing_is_true_of_what_is_not_known() {
     let record = bare();
     let known = ["time", "pid", "id", "state", "source", "ordinal", "start", "end", "signal"];
-    let of_end = ["core_dump", "duration", "cpu", "rss", "truncated"];
+    let of_end = ["core_dump", "duration", "cpu", "rss", "truncated", "unread"];
+    let only_of_bare = ["signal", "unread"];
     for info in FIELDS {
         let is_known = known.contains(&info.name) || of_end.contains(&info.name);
         let exists = format!("{} exists", info.name);
         assert_eq!(parse(&exists).matches(&record), is_known, "{exists}");
-        assert!(parse(&exists).matches(&full()) || info.name == "signal", "{exists}");
+        let is_of_full = !only_of_bare.contains(&info.name);
+        assert_eq!(parse(&exists).matches(&full()), is_of_full, "{exists}");
     }
     finds(
         &record,

@@ -1,9 +1,11 @@
 //! The value that a field has in a record.
 
 use super::field::Field;
+use crate::binary::Elf;
 use crate::id::ProcessId;
 use crate::record::{
-    Context, Executable, ObservedEnd, Parent, PathState, PathText, Record, Strings, StringsState,
+    Content, Context, Executable, FileContent, ObservedEnd, Parent, PathState, PathText, Record,
+    Strings, StringsState,
 };
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,6 +54,7 @@ impl Field {
             _ => self
                 .of_parent(r.parent.as_ref())
                 .or_else(|| self.of_file(&r.executable))
+                .or_else(|| self.of_content(r))
                 .or_else(|| self.of_end(r))
                 .unwrap_or_else(|| self.of_context(&r.context)),
         }
@@ -83,6 +86,50 @@ impl Field {
         };
         // No file has a mode of 0: nothing told of it.
         Some(if file.mode == 0 { Value::Missing } else { value })
+    }
+
+    fn of_content(self, record: &Record) -> Option<Value<'_>> {
+        let value: fn(&FileContent) -> Value<'_> = match self {
+            Field::Sha256 => |content| Value::Text(content.hashes.sha256.as_bytes()),
+            Field::Sha1 => |content| Value::Text(content.hashes.sha1.as_bytes()),
+            Field::Md5 => |content| Value::Text(content.hashes.md5.as_bytes()),
+            Field::FileCapabilities => |content| name(&content.capabilities),
+            Field::Package => |content| {
+                content.package.as_ref().map_or(Value::Missing, |p| Value::Text(p.name.as_bytes()))
+            },
+            Field::PackageState => |content| match &content.package {
+                Some(package) => Value::Text(package.state.name().as_bytes()),
+                None => Value::Missing,
+            },
+            Field::ScriptSha256 => {
+                let script = record.script_content.read();
+                return Some(script.map_or(Value::Missing, |content| {
+                    Value::Text(content.hashes.sha256.as_bytes())
+                }));
+            }
+            Field::Unread => {
+                return Some(match &record.content {
+                    Content::Unread(reason) => Value::Text(reason.name().as_bytes()),
+                    Content::Unknown | Content::Read(_) => Value::Missing,
+                });
+            }
+            _ => return self.of_elf(record.content.read()?.elf.as_ref()?),
+        };
+        Some(record.content.read().map_or(Value::Missing, value))
+    }
+
+    fn of_elf(self, elf: &Elf) -> Option<Value<'_>> {
+        Some(match self {
+            Field::ElfMachine => name(&elf.machine),
+            Field::ElfClass => elf.class.map_or(Value::Missing, int),
+            Field::ElfType => name(&elf.kind),
+            Field::ElfStatic => elf.is_static.map_or(Value::Missing, flag),
+            Field::ElfInterpreter => name(&elf.interpreter),
+            Field::ElfStripped => elf.is_stripped.map_or(Value::Missing, flag),
+            Field::ElfBuildId => name(&elf.build_id),
+            Field::ElfPacked => elf.is_packed.map_or(Value::Missing, flag),
+            _ => return None,
+        })
     }
 
     fn of_end(self, record: &Record) -> Option<Value<'static>> {

@@ -20,6 +20,9 @@ pub(crate) enum Right {
     ReadEvents,
     ManageAlerts,
     ManageRules,
+    /// Take executed files out.
+    ReadBinaries,
+    Control,
 }
 
 impl Right {
@@ -28,6 +31,8 @@ impl Right {
             Right::ReadEvents => "read the record",
             Right::ManageAlerts => "change alerts",
             Right::ManageRules => "change rules",
+            Right::ReadBinaries => "take executed files out",
+            Right::Control => "control the recorder",
         }
     }
 }

@@ -167,6 +167,6 @@ impl Hunt {
         for found in found {
             sink.hunt_line(&HuntLine::Found(Box::new(found)))?;
         }
-        sink.end(&HuntLine::Done(self.done))
+        sink.last(&HuntLine::Done(self.done))
     }
 }

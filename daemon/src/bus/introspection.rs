@@ -8,6 +8,7 @@ use zbus::object_server::Interface;
 use super::Service;
 use super::access::Access;
 use super::alerts::Alerts;
+use super::binaries::Binaries;
 use super::manager::Manager;
 use super::processes::Processes;
 use super::rules::Rules;
@@ -38,7 +39,8 @@ fn committed_files_equal_the_live_interfaces() {
         ("Manager", xml(&Manager::new(service.clone(), access.clone()))),
         ("Processes", xml(&Processes::new(service.clone(), access.clone()))),
         ("Alerts", xml(&Alerts::new(service.clone(), access.clone()))),
-        ("Rules", xml(&Rules::new(service, access))),
+        ("Rules", xml(&Rules::new(service.clone(), access.clone()))),
+        ("Binaries", xml(&Binaries::new(service, access))),
     ] {
         let path = Path::new(env!("CARGO_MANIFEST_DIR"))
             .join(format!("../dbus/org.bpfrecorder.Recorder1.{name}.xml"));
@@ -82,6 +84,13 @@ async fn the_proxies_reach_the_live_service() {
     assert!(matches!(error, common::bus::Error::ReadOnly(_)), "{error:?}");
     let error = rules.hunt_text(b"title: [", "").await.unwrap_err();
     assert!(matches!(error, common::bus::Error::InvalidArgument(_)), "{error:?}");
+    let binaries = common::bus::BinariesProxy::new(&client).await.unwrap();
+    let error = binaries.get("abcdef").await.unwrap_err();
+    assert!(matches!(error, common::bus::Error::NotFound(_)), "{error:?}");
+    let error = binaries.open("abcdeg").await.unwrap_err();
+    assert!(matches!(error, common::bus::Error::InvalidArgument(_)), "{error:?}");
+    let error = binaries.pin(&[], true).await.unwrap_err();
+    assert!(matches!(error, common::bus::Error::ReadOnly(_)), "{error:?}");
     let error = processes.top("args", "", 5, false).await.unwrap_err();
     assert!(matches!(error, common::bus::Error::InvalidArgument(_)), "{error:?}");
 }

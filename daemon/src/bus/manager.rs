@@ -195,6 +195,23 @@ impl Service {
                     capture.not_evaluated
                 ));
             }
+            let files = &capture.files;
+            if let Some(trouble) = &files.trouble {
+                warnings.push(format!("executed files are not kept: {trouble}"));
+            }
+            if files.not_asked > 0 {
+                warnings.push(format!(
+                    "{} executed files were not looked at: too many at once",
+                    files.not_asked
+                ));
+            }
+            if files.not_judged > 0 {
+                warnings.push(format!(
+                    "rules that ask for a hash were not evaluated on {} events: too many waited \
+                     for theirs",
+                    files.not_judged
+                ));
+            }
             if capture.recorder_restarts > 0 {
                 warnings.push(format!(
                     "the recorder was restarted {} times: see the daemon's log",

@@ -2,6 +2,7 @@
 
 mod access;
 mod alerts;
+mod binaries;
 mod hunt;
 #[cfg(test)]
 mod introspection;
@@ -23,15 +24,17 @@ use std::sync::atomic::AtomicU64;
 
 use anyhow::Context as _;
 use common::bus::{Error, NAME, PATH};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use zbus::Connection;
 use zbus::connection::Builder;
 
 use self::access::Access;
 use self::alerts::Alerts;
+use self::binaries::Binaries;
 use self::manager::Manager;
 use self::processes::Processes;
 use self::rules::Rules;
+use crate::binaries::{DIRECTORY, Vault};
 #[cfg(feature = "capture")]
 use crate::recorder::pipeline::Handle;
 use crate::settings::Bus;
@@ -54,6 +57,8 @@ pub(crate) struct Service {
 struct Inner {
     reader: Reader,
     database: PathBuf,
+    /// Copies of executed files, where there are any.
+    vault: Option<Arc<Vault>>,
     since_ns: i64,
     queries: Arc<Semaphore>,
     #[cfg(feature = "capture")]
@@ -78,6 +83,7 @@ impl Service {
         live: Handle,
         rules: crate::rules::Handle,
         database: &Path,
+        vault: Option<Arc<Vault>>,
     ) -> Self {
         let live = Live {
             pipeline: live,
@@ -85,13 +91,17 @@ impl Service {
             subscriptions: Arc::new(Semaphore::new(MOST_SUBSCRIPTIONS)),
             missed: AtomicU64::new(0),
         };
-        Self::new(reader, database, Some(live))
+        Self::new(reader, database, vault, Some(live))
     }
 
     pub(crate) fn recorded(reader: Reader, database: &Path) -> Self {
+        // Copies lie beside the database they belong to.
+        let directory = database.parent().unwrap_or(Path::new(".")).join(DIRECTORY);
+        let vault = Vault::existing(&directory).map(Arc::new).ok();
         Self::new(
             reader,
             database,
+            vault,
             #[cfg(feature = "capture")]
             None,
         )
@@ -100,12 +110,14 @@ impl Service {
     fn new(
         reader: Reader,
         database: &Path,
+        vault: Option<Arc<Vault>>,
         #[cfg(feature = "capture")] live: Option<Live>,
     ) -> Self {
         Self {
             inner: Arc::new(Inner {
                 reader,
                 database: database.to_owned(),
+                vault,
                 since_ns: now_ns(),
                 queries: Arc::new(Semaphore::new(MOST_QUERIES)),
                 #[cfg(feature = "capture")]
@@ -127,12 +139,16 @@ impl Service {
         true
     }
 
+    fn place(&self) -> Result<OwnedSemaphorePermit, Error> {
+        self.inner.queries.clone().try_acquire_owned().map_err(|_| busy())
+    }
+
     /// Runs a query on a thread of its own; a failed one was told to the client or the log.
     fn spawn_query(
         &self,
         query: impl FnOnce() -> std::io::Result<()> + Send + 'static,
     ) -> Result<(), Error> {
-        let place = self.inner.queries.clone().try_acquire_owned().map_err(|_| busy())?;
+        let place = self.place()?;
         tokio::task::spawn_blocking(move || {
             if let Err(error) = query()
                 && error.kind() != std::io::ErrorKind::BrokenPipe
@@ -149,7 +165,7 @@ impl Service {
         &self,
         query: impl FnOnce(&Reader) -> Result<T, Stopped> + Send + 'static,
     ) -> Result<T, Error> {
-        let place = self.inner.queries.clone().try_acquire_owned().map_err(|_| busy())?;
+        let place = self.place()?;
         let reader = self.inner.reader.clone();
         tokio::task::spawn_blocking(move || {
             let result = query(&reader);
@@ -167,6 +183,7 @@ impl Service {
             .serve_at(PATH, Processes::new(self.clone(), access.clone()))
             .serve_at(PATH, Alerts::new(self.clone(), access.clone()))
             .serve_at(PATH, Rules::new(self.clone(), access.clone()))
+            .serve_at(PATH, Binaries::new(self.clone(), access.clone()))
     }
 }
 

@@ -69,13 +69,13 @@ impl Sink {
         }
     }
 
-    /// The last line of a hunt.
-    pub(crate) fn end(mut self, line: &HuntLine) -> io::Result<()> {
+    /// The last line of a result of its own kind.
+    pub(crate) fn last(mut self, line: &impl Serialize) -> io::Result<()> {
         self.json(line)?;
         self.flush()
     }
 
-    fn json(&mut self, line: &impl Serialize) -> io::Result<()> {
+    pub(crate) fn json(&mut self, line: &impl Serialize) -> io::Result<()> {
         serde_json::to_writer(&mut self.buffer, line)?;
         self.buffer.push(b'\n');
         if self.buffer.len() >= BUFFER { self.flush() } else { Ok(()) }
@@ -88,7 +88,7 @@ impl Sink {
         self.flush()
     }
 
-    fn flush(&mut self) -> io::Result<()> {
+    pub(crate) fn flush(&mut self) -> io::Result<()> {
         let mut rest = &self.buffer[..];
         while !rest.is_empty() {
             match self.file.write(rest) {
@@ -100,6 +100,20 @@ impl Sink {
         }
         self.buffer.clear();
         Ok(())
+    }
+}
+
+impl io::Write for Sink {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.buffer.extend_from_slice(bytes);
+        if self.buffer.len() >= BUFFER {
+            Sink::flush(self)?;
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Sink::flush(self)
     }
 }
 

@@ -7,10 +7,13 @@
 use std::borrow::Cow;
 use std::cell::OnceCell;
 
+use common::binary::{Elf, Hashes};
 use common::ecs::capability_names;
 use common::escape;
 use common::filter::process_name;
-use common::record::{Context, Parent, PathState, Record, StringsState, join_strings};
+use common::record::{
+    Content, Context, FileContent, Parent, PathState, Record, StringsState, join_strings,
+};
 use common::time::rfc3339;
 use rsigma_eval::{Event, EventValue};
 
@@ -55,6 +58,18 @@ impl<'r> View<'r> {
         self.parent()?.context.as_deref()
     }
 
+    fn content(&self) -> Option<&'r FileContent> {
+        self.record.content.read()
+    }
+
+    fn hashes(&self) -> Option<&'r Hashes> {
+        self.content().map(|content| &content.hashes)
+    }
+
+    fn elf(&self) -> Option<&'r Elf> {
+        self.content()?.elf.as_ref()
+    }
+
     /// The texts that keywords are looked for in.
     fn texts(&self) -> impl Iterator<Item = Cow<'_, str>> {
         const SEARCHED: [&str; 6] = [
@@ -83,6 +98,10 @@ fn line(args: &[u8]) -> Cow<'static, str> {
 
 fn borrowed(text: &str) -> EventValue<'_> {
     EventValue::Str(Cow::Borrowed(text))
+}
+
+fn borrowed_hash(digits: &str) -> Option<EventValue<'_>> {
+    Some(borrowed(digits))
 }
 
 fn owned<'a>(text: String) -> EventValue<'a> {
@@ -174,6 +193,13 @@ fields! { view,
         => Some(owned(view.parent()?.process.to_string())),
     "ParentUser" "name of the parent's user, or the number where it has none"
         => view.parent_context().map(|c| user_name(c.user_name.as_deref(), c.uid)),
+    "md5" "MD5 of the executable" => borrowed_hash(&view.hashes()?.md5),
+    "sha1" "SHA-1 of the executable" => borrowed_hash(&view.hashes()?.sha1),
+    "sha256" "SHA-256 of the executable" => borrowed_hash(&view.hashes()?.sha256),
+    "Hashes" "the hashes as Sysmon writes them: SHA1=...,MD5=...,SHA256=..."
+        => view.hashes().map(|h| {
+            owned(format!("SHA1={},MD5={},SHA256={}", h.sha1, h.md5, h.sha256))
+        }),
     "UtcTime" "when the image began to run, in UTC, such as 2026-11-24 14:03:27.512"
         => Some(utc_time(view.record)),
     "process.name" "last part of the path of the executable"
@@ -238,6 +264,30 @@ fields! { view,
         => (view.record.executable.mode != 0).then(|| number(view.record.executable.gid)),
     "recorder.file.size_bytes" "size of the executable"
         => (view.record.executable.mode != 0).then(|| large(view.record.executable.size_bytes)),
+    "process.hash.md5" "as md5" => borrowed_hash(&view.hashes()?.md5),
+    "process.hash.sha1" "as sha1" => borrowed_hash(&view.hashes()?.sha1),
+    "process.hash.sha256" "as sha256" => borrowed_hash(&view.hashes()?.sha256),
+    "recorder.content.unread" "why the content of the executable is not known"
+        => match &view.record.content {
+            Content::Unread(reason) => Some(borrowed(reason.name())),
+            Content::Unknown | Content::Read(_) => None,
+        },
+    "recorder.content.package.name" "package that brought the executable; absent where none did"
+        => Some(borrowed(&view.content()?.package.as_ref()?.name)),
+    "recorder.content.package.state" "verified, modified or unverified"
+        => Some(borrowed(view.content()?.package.as_ref()?.state.name())),
+    "recorder.content.capabilities" "capabilities that the executable gives, as getcap prints them"
+        => Some(borrowed(view.content()?.capabilities.as_deref()?)),
+    "recorder.content.elf.machine" "processor the executable is made for"
+        => Some(borrowed(view.elf()?.machine.as_deref()?)),
+    "recorder.content.elf.static" "true where the executable needs no dynamic linker"
+        => Some(EventValue::Bool(view.elf()?.is_static?)),
+    "recorder.content.elf.stripped" "true where the executable has no symbol table"
+        => Some(EventValue::Bool(view.elf()?.is_stripped?)),
+    "recorder.content.elf.packed" "true where the executable looks compressed or encrypted"
+        => Some(EventValue::Bool(view.elf()?.is_packed?)),
+    "recorder.content.elf.build_id" "GNU build id of the executable"
+        => Some(borrowed(view.elf()?.build_id.as_deref()?)),
     "recorder.file.memfd" "true where the executable exists in memory only"
         => Some(EventValue::Bool(view.record.executable.is_memfd)),
     "recorder.file.deleted" "true where the executable had no name any more"
@@ -262,6 +312,14 @@ fields! { view,
 /// Whether a field of this name is ever filled.
 pub(super) fn is_known(name: &str) -> bool {
     RULE_FIELDS.iter().any(|field| field.name == name)
+}
+
+/// Whether a field is of the content of the executable, which is known only once it was read.
+pub(super) fn is_of_content(name: &str) -> bool {
+    const SYSMON: [&str; 4] = ["md5", "sha1", "sha256", "Hashes"];
+    SYSMON.contains(&name)
+        || name.starts_with("process.hash.")
+        || name.starts_with("recorder.content.")
 }
 
 /// Whether a field has several values, any of which may match.

@@ -26,6 +26,8 @@ pub(crate) use catalogue::{Source, compile};
 pub(crate) use document::{MOST_FILE_BYTES, without};
 #[cfg(test)]
 pub(crate) use fields::RULE_FIELDS;
+#[cfg(feature = "capture")]
+pub(crate) use ruleset::Part;
 pub(crate) use ruleset::{Match, Ruleset};
 pub(crate) use trial::Tried;
 

@@ -62,6 +62,15 @@ pub(super) fn unknown_fields(rule: &IrRule) -> BTreeSet<String> {
     names
 }
 
+/// Whether the rule asks for a hash, which is not known at once.
+pub(super) fn asks_for_hash(rule: &IrRule) -> bool {
+    let mut names = BTreeSet::new();
+    for detection in rule.detections.values() {
+        collect(detection, &mut names);
+    }
+    names.iter().any(|name| fields::is_of_content(name))
+}
+
 pub(super) fn hint(names: &[&str]) -> String {
     let near = names.iter().find_map(|name| fields::nearest(name));
     near.map_or_else(String::new, |near| format!(" (did you mean {near}?)"))

@@ -15,7 +15,7 @@ use rsigma_parser::CorrelationRule;
 use super::correlate::TICKS_PER_SECOND;
 use super::explain::{self, Patterns};
 use super::fields::View;
-use super::prefilter;
+use super::{prefilter, reach};
 
 /// Groups that correlations keep apart, and events of one group that they remember; beyond it the
 /// oldest are forgotten.
@@ -72,9 +72,18 @@ pub(crate) struct Match {
     pub(crate) correlation: Option<Correlation>,
 }
 
+/// Which rules to ask. Those that ask for a hash wait for it, the others do not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Part {
+    WithoutHash,
+    WithHash,
+}
+
 pub(crate) struct Ruleset {
     rules: Vec<Arc<Loaded>>,
-    engine: Engine,
+    without_hash: Engine,
+    with_hash: Engine,
+    has_hash_rules: bool,
     /// Holds correlations only: it is asked when a rule fired.
     correlations: Option<CorrelationEngine>,
     /// Of the last event that a correlation was told of: time must not go backwards.
@@ -87,8 +96,16 @@ impl Ruleset {
         compiled: Vec<CompiledRule>,
         correlations: &[CorrelationRule],
     ) -> Self {
-        let mut engine = Engine::new();
-        engine.extend_compiled_rules(compiled);
+        let asks_for_hash = |rule: &CompiledRule| {
+            let key = rule.id.as_deref().and_then(|id| id.parse::<usize>().ok());
+            let ir = key.and_then(|key| loaded.get(key)?.ir.as_ref());
+            ir.is_some_and(reach::asks_for_hash)
+        };
+        let (of_hash, others): (Vec<_>, Vec<_>) = compiled.into_iter().partition(asks_for_hash);
+        let has_hash_rules = !of_hash.is_empty();
+        let (mut without_hash, mut with_hash) = (Engine::new(), Engine::new());
+        without_hash.extend_compiled_rules(others);
+        with_hash.extend_compiled_rules(of_hash);
         let mut correlating = CorrelationEngine::new(CorrelationConfig {
             max_state_entries: MOST_GROUPS,
             max_group_entries: Some(MOST_GROUP_ENTRIES),
@@ -103,7 +120,9 @@ impl Ruleset {
         }
         Self {
             rules: loaded.into_iter().map(Arc::new).collect(),
-            engine,
+            without_hash,
+            with_hash,
+            has_hash_rules,
             correlations: has_correlations.then_some(correlating),
             last_tick: 0,
         }
@@ -138,16 +157,38 @@ impl Ruleset {
         prefilter::of_rules(self.rules.iter().filter_map(|rule| rule.ir.as_ref()))
     }
 
-    /// What fires on the event.
-    pub(crate) fn evaluate(&mut self, record: &Record) -> Vec<Match> {
-        if self.rules.is_empty() {
-            return Vec::new();
-        }
-        self.judge(&View::new(record), record.time_ns)
+    /// Whether any rule asks for a hash.
+    #[cfg(feature = "capture")]
+    pub(crate) fn has_hash_rules(&self) -> bool {
+        self.has_hash_rules
     }
 
+    /// What fires on the event, of all that is known of it.
+    pub(crate) fn evaluate(&mut self, record: &Record) -> Vec<Match> {
+        let mut fired = self.evaluate_part(record, Part::WithoutHash);
+        fired.extend(self.evaluate_part(record, Part::WithHash));
+        fired
+    }
+
+    pub(crate) fn evaluate_part(&mut self, record: &Record, part: Part) -> Vec<Match> {
+        if self.rules.is_empty() || (part == Part::WithHash && !self.has_hash_rules) {
+            return Vec::new();
+        }
+        self.judge_part(&View::new(record), record.time_ns, part)
+    }
+
+    #[cfg(test)]
     pub(super) fn judge(&mut self, event: &impl Event, time_ns: i64) -> Vec<Match> {
-        let found = self.engine.evaluate(event);
+        let mut fired = self.judge_part(event, time_ns, Part::WithoutHash);
+        fired.extend(self.judge_part(event, time_ns, Part::WithHash));
+        fired
+    }
+
+    fn judge_part(&mut self, event: &impl Event, time_ns: i64, part: Part) -> Vec<Match> {
+        let found = match part {
+            Part::WithoutHash => self.without_hash.evaluate(event),
+            Part::WithHash => self.with_hash.evaluate(event),
+        };
         if found.is_empty() {
             return Vec::new();
         }

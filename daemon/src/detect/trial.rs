@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use common::id::{BootId, ProcessId};
 use common::record::{
-    Context, Executable, Parent, ParentSource, PathState, PathText, Record, Source, Strings,
-    StringsState,
+    Content, Context, Executable, Parent, ParentSource, PathState, PathText, Record, Source,
+    Strings, StringsState,
 };
 use nix::time::{ClockId, clock_gettime};
 use rsigma_eval::{CompiledRule, Engine};
@@ -146,7 +146,9 @@ fn event(text: &[u8]) -> Record {
         tty: None,
         comm: Arc::from(&b"x"[..]),
         executable: Arc::new(Executable { path: path.clone(), ..Executable::absent() }),
+        content: Content::Unknown,
         script: None,
+        script_content: Content::Unknown,
         working_directory: path,
         env: args.clone(),
         args,

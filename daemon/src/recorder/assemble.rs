@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use common::id::{BootId, ProcessId};
 use common::record::{
-    Context, End, Executable, Io, Namespaces, ObservedEnd, PathState, PathText, Record, Source,
-    Strings, StringsState,
+    Content, Context, End, Executable, Io, Namespaces, ObservedEnd, PathState, PathText, Record,
+    Source, Strings, StringsState,
 };
 use ebpf::event::{Credentials, Exit, Faults, File, Image, Memory, Path, PathEnd, TaskId};
 
@@ -91,10 +91,12 @@ impl Assembler {
             } else {
                 self.executable(&image.executable)
             },
+            content: Content::Unknown,
             script: image
                 .interpreter
                 .filter(|_| !image.filename.is_empty())
                 .map(|_| self.strings.get(image.filename)),
+            script_content: Content::Unknown,
             working_directory: if image.is_kernel_thread {
                 PathText::absent()
             } else {
@@ -133,7 +135,9 @@ impl Assembler {
             tty: None,
             comm: Arc::from([]),
             executable: self.absent_executable.clone(),
+            content: Content::Unknown,
             script: None,
+            script_content: Content::Unknown,
             working_directory: PathText::absent(),
             args: Strings::absent(),
             args_count: 0,

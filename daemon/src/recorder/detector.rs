@@ -9,7 +9,7 @@ use quick_cache::unsync::Cache;
 use sha2::{Digest as _, Sha256};
 
 use super::live::{AlertNews, Live};
-use crate::detect::{Match, Ruleset};
+use crate::detect::{Match, Part, Ruleset};
 use crate::store::{Batch, NewAlert, RecentAlert, Repeat, Snapshot};
 
 /// Alerts whose repeats are counted on them; the least recently repeated is forgotten.
@@ -24,6 +24,7 @@ pub(crate) struct Detector {
     /// In this time what happens again is counted, and no alert of its own.
     repeat_ns: i64,
     not_evaluated: u64,
+    not_judged: u64,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -38,7 +39,14 @@ impl Detector {
         for RecentAlert { id, likeness, last_ns } in recent {
             cache.insert(likeness, Recent { alert: id, last_ns });
         }
-        Self { ruleset: Ruleset::empty(), recent: cache, next_alert, repeat_ns, not_evaluated: 0 }
+        Self {
+            ruleset: Ruleset::empty(),
+            recent: cache,
+            next_alert,
+            repeat_ns,
+            not_evaluated: 0,
+            not_judged: 0,
+        }
     }
 
     /// Without rules.
@@ -67,16 +75,33 @@ impl Detector {
         self.recent.retain(|_, recent| !alerts.contains(&recent.alert));
     }
 
-    /// An image that has just begun. `ancestors`, parent first, are asked for if something fires.
+    /// Whether any rule asks for what is known of the executable only once it was read.
+    pub(crate) fn has_hash_rules(&self) -> bool {
+        self.ruleset.has_hash_rules()
+    }
+
+    /// An image on which the rules that asked for its hash could not be evaluated in time.
+    pub(crate) fn give_up(&mut self) {
+        self.not_judged += 1;
+    }
+
+    /// How many of those there were.
+    pub(crate) fn not_judged(&self) -> u64 {
+        self.not_judged
+    }
+
+    /// An image that has just begun, or of which the content is known now. `ancestors`, parent
+    /// first, are asked for if something fires.
     pub(crate) fn look(
         &mut self,
         record: &Arc<Record>,
+        part: Part,
         ancestors: impl FnOnce() -> Vec<Arc<Record>>,
         batch: &mut Batch,
         live: &Live,
     ) {
         // A fault of the engine must not end the recording.
-        let evaluated = catch_unwind(AssertUnwindSafe(|| self.ruleset.evaluate(record)));
+        let evaluated = catch_unwind(AssertUnwindSafe(|| self.ruleset.evaluate_part(record, part)));
         let fired = evaluated.unwrap_or_else(|_| {
             self.not_evaluated += 1;
             if self.not_evaluated.is_power_of_two() {

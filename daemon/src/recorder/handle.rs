@@ -9,6 +9,7 @@ use nix::sys::eventfd::EventFd;
 use tokio::sync::{broadcast, oneshot, watch};
 
 use super::live::{AlertNews, Happening};
+use crate::binaries::Found;
 use crate::detect::Ruleset;
 use crate::store::{Change, Committed, What};
 
@@ -29,6 +30,7 @@ pub(super) enum Order {
 #[derive(Clone)]
 pub(crate) struct Handle {
     pub(super) orders: SyncSender<Order>,
+    pub(super) found: SyncSender<Found>,
     pub(super) wake: Arc<EventFd>,
     pub(super) committed: watch::Receiver<Committed>,
     pub(super) trouble: Arc<Mutex<Option<String>>>,
@@ -86,6 +88,14 @@ impl Handle {
         let (answer, receiver) = oneshot::channel();
         self.order(Order::Change(Change { time_ns, uid, user, what, answer }))?;
         tokio::time::timeout(Self::CHANGE_PATIENCE, receiver).await.ok()?.ok()
+    }
+
+    /// Something was found out of executed files. Blocks; not to be called on a thread of the
+    /// runtime. Whether it is heard does not matter any more once the pipeline has ended.
+    pub(crate) fn found(&self, found: Found) {
+        if self.found.send(found).is_ok() {
+            let _ = self.wake.write(1);
+        }
     }
 
     /// What is new of alerts, from now on.

@@ -6,6 +6,7 @@
 mod assemble;
 mod audit;
 mod clock;
+mod contents;
 mod detector;
 mod handle;
 mod intern;
@@ -25,27 +26,32 @@ mod tracker_tests;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use common::id::BootId;
 use ebpf::ring::Ring;
 use ebpf::shared::{Shared, Slots};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 pub(crate) use self::assemble::Assembler;
 use self::clock::Clock;
+pub(crate) use self::clock::boottime_ns;
+pub(crate) use self::contents::{Contents, is_fresh};
 pub(crate) use self::detector::Detector;
 use self::link::Link;
 use self::pipeline::Pipeline;
 pub(crate) use self::progress::Progress;
 use self::sequence::Sequences;
 pub(crate) use self::tracker::Tracker;
+use crate::binaries::{Binaries, Figures, Vault};
 use crate::bus;
 use crate::enrich::environment::Policy;
 use crate::rules::Rules;
 use crate::sensor::RawProcess;
 use crate::sensor::protocol::Request;
-use crate::settings::Settings;
+use crate::settings::{self, Settings};
 use crate::store::{self, Batch, Committed, GapRow, Reader, Writer, WriterThread};
 
 /// What the sensor hands to each recorder it starts.
@@ -87,9 +93,14 @@ pub(crate) enum Failure {
 }
 
 /// Runs until the sensor says stop, or is gone.
-pub(crate) fn run(from: &Inheritance, sources: Sources, socket: &OwnedFd) -> Result<(), Failure> {
+pub(crate) fn run(
+    from: &Inheritance,
+    sources: Sources,
+    socket: &OwnedFd,
+    broker: OwnedFd,
+) -> Result<(), Failure> {
     let mut has_begun = false;
-    record(from, sources, socket, &mut has_begun)
+    record(from, sources, socket, broker, &mut has_begun)
         .map_err(|error| if has_begun { Failure::Run(error) } else { Failure::Start(error) })
 }
 
@@ -97,8 +108,10 @@ fn record(
     from: &Inheritance,
     sources: Sources,
     socket: &OwnedFd,
+    broker: OwnedFd,
     has_begun: &mut bool,
 ) -> anyhow::Result<()> {
+    raise_descriptor_limit();
     let boot = boot_id()?;
     let path = from.data_dir.join(store::FILE_NAME);
     let clock = Clock::sample();
@@ -135,7 +148,11 @@ fn record(
     let (rules, compiled) = Rules::load(&from.settings.detection, &from.data_dir, reader.clone());
     detector.replace(compiled);
     let assembler = Assembler::new(boot, policy);
-    let mut tracker = Tracker::new(assembler, detector, progress, writer.next_row()?);
+    let (questions, binaries) = Binaries::new();
+    let figures = binaries.figures();
+    let limits = &from.settings.binaries;
+    let contents = Contents::new(Some(questions), limits, figures.clone());
+    let mut tracker = Tracker::new(assembler, detector, contents, progress, writer.next_row()?);
     for running in stored {
         tracker.adopt(running);
     }
@@ -145,6 +162,10 @@ fn record(
     let link = Link::start(socket).context("listen to the sensor")?;
     let (mut pipeline, handle) =
         Pipeline::new(ring, shared, tracker, writer, link.clone(), &sources.ring, from)?;
+    let vault = open_vault(&from.data_dir, limits, &figures);
+    binaries
+        .start(broker, limits, vault.clone(), reader.clone(), handle.clone())
+        .context("start the threads that read executed files")?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .max_blocking_threads(bus::MOST_QUERIES + 2)
@@ -165,7 +186,7 @@ fn record(
         .context("start the pipeline")?;
 
     let (rules, rules_thread) = rules.start(handle.clone()).context("start the thread of rules")?;
-    let service = bus::Service::recording(reader, handle.clone(), rules.clone(), &path);
+    let service = bus::Service::recording(reader, handle.clone(), rules.clone(), &path, vault);
     let listener = match &from.listener {
         Some(listener) => Some(listener.try_clone().context("keep the socket")?),
         None => None,
@@ -191,6 +212,38 @@ fn record(
     // Queries and subscriptions that still run end with their pipes.
     runtime.shutdown_timeout(Duration::from_millis(200));
     served.and(recorded)
+}
+
+/// Clients, their pipes and executed files take more than the usual 1,024.
+fn raise_descriptor_limit() {
+    const ENOUGH: u64 = 4096;
+    if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE)
+        && soft < ENOUGH
+        && let Err(error) = setrlimit(Resource::RLIMIT_NOFILE, hard.min(ENOUGH), hard)
+    {
+        tracing::warn!("the limit of open files stays at {soft}: {error}");
+    }
+}
+
+/// `None` where no copy can be, or shall be, kept; health says why.
+fn open_vault(
+    data_dir: &std::path::Path,
+    limits: &settings::Binaries,
+    figures: &Figures,
+) -> Option<Arc<Vault>> {
+    if limits.total_limit_bytes == 0 {
+        return None;
+    }
+    match Vault::create(&data_dir.join(crate::binaries::DIRECTORY)) {
+        Ok(vault) => Some(Arc::new(vault)),
+        Err(error) => {
+            tracing::error!("executed files are not kept: {error}");
+            if let Ok(mut figures) = figures.lock() {
+                figures.trouble = Some(error.to_string());
+            }
+            None
+        }
+    }
 }
 
 fn boot_id() -> anyhow::Result<BootId> {

@@ -28,6 +28,7 @@ use super::sequence::{Kind, Slot};
 use super::snapshot;
 use super::tracker::Tracker;
 use super::{Inheritance, Running, clock};
+use crate::binaries::Found;
 use crate::sensor::protocol::{ProgramFigures, Request};
 use crate::store::{Batch, Change, Committed, RingPosition, What, WriterThread};
 
@@ -45,6 +46,10 @@ const GATHER: Duration = Duration::from_millis(2);
 const REST: Duration = Duration::from_secs(1);
 /// While the store has not confirmed everything.
 const CONFIRM: Duration = Duration::from_millis(20);
+/// Findings of executed files that may wait; whoever has more waits too.
+const MOST_FOUND: usize = 256;
+/// For the answers that are outstanding at the end; the next recorder asks for what is left.
+const FILES: Duration = Duration::from_secs(2);
 /// How often the sensor is asked whether the kernel skipped programs.
 const STATISTICS: Duration = Duration::from_secs(30);
 
@@ -56,6 +61,7 @@ pub(crate) struct Pipeline {
     committed: watch::Receiver<Committed>,
     link: Link,
     orders: Receiver<Order>,
+    findings: Receiver<Found>,
     wake: Arc<EventFd>,
     epoll: Epoll,
     /// A batch that the store has not taken yet.
@@ -96,6 +102,7 @@ impl Pipeline {
         from: &Inheritance,
     ) -> anyhow::Result<(Self, Handle)> {
         let (sender, orders) = sync_channel(64);
+        let (found, findings) = sync_channel(MOST_FOUND);
         let wake = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)
             .context("make an eventfd")?;
         let wake = Arc::new(wake);
@@ -109,6 +116,7 @@ impl Pipeline {
             .context("watch the ring")?;
         let handle = Handle {
             orders: sender,
+            found,
             wake: wake.clone(),
             committed: store.committed(),
             trouble: store.trouble(),
@@ -131,6 +139,7 @@ impl Pipeline {
             store,
             link,
             orders,
+            findings,
             wake,
             epoll,
             waiting: None,
@@ -199,6 +208,7 @@ impl Pipeline {
                 std::thread::sleep(Duration::from_millis(1));
             }
         }
+        self.wait_for_files(deadline.min(Instant::now() + FILES));
         self.settle_losses();
         if let Some(programs) = self.link.last_statistics() {
             self.note_last_statistics(programs);
@@ -225,6 +235,18 @@ impl Pipeline {
             );
         }
         Ok(())
+    }
+
+    /// What runs at the end is to be recorded with its content too, if that is soon.
+    fn wait_for_files(&mut self, deadline: Instant) {
+        while self.tracker.contents.pending() > 0
+            && Instant::now() < deadline
+            && !self.store.has_died()
+        {
+            self.take_findings();
+            self.hand_over(false);
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 
     /// Reads some events; returns how many records of the ring that were.
@@ -314,6 +336,7 @@ impl Pipeline {
 
     /// Carries out what was ordered; true when told to stop.
     fn obey(&mut self) -> bool {
+        self.take_findings();
         while let Ok(order) = self.orders.try_recv() {
             match order {
                 Order::Flush(answer) => {
@@ -338,6 +361,21 @@ impl Pipeline {
             }
         }
         false
+    }
+
+    /// What was found out of executed files goes with the next batch.
+    fn take_findings(&mut self) {
+        // A store that is behind must not make the batch grow without end.
+        while self.tracker.pending() < MOST_PENDING_ROWS
+            && let Ok(found) = self.findings.try_recv()
+        {
+            if self.tracker.depends_on_later_events(&found) {
+                let end = self.ring.produced();
+                while self.ring.position() < end && self.drain() > 0 {}
+            }
+            self.tracker.found(found);
+            self.batch_since.get_or_insert_with(Instant::now);
+        }
     }
 
     fn change(&mut self, change: Change) {
@@ -484,6 +522,11 @@ impl Pipeline {
         }
     }
 
+    fn figures_of_files(&self) -> common::health::Files {
+        let not_judged = self.tracker.detector.not_judged();
+        common::health::Files { not_judged, ..self.tracker.contents.figures() }
+    }
+
     fn figures(&self) -> Capture {
         let mut figures = Capture {
             ring_used_bytes: self.ring.produced().saturating_sub(self.ring.released()),
@@ -497,6 +540,7 @@ impl Pipeline {
             running: self.tracker.table.len() as u64,
             snapshot: self.snapshot.to_owned(),
             lag_ms: self.batch_since.map_or(0, |since| since.elapsed().as_millis() as u64),
+            files: self.figures_of_files(),
             resident_bytes: resident_bytes(),
             ..self.identity.clone()
         };

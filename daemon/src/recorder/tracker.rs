@@ -10,12 +10,16 @@ use ebpf::event::{Body, Event, Exit, Fork, Image, TaskId};
 
 use super::assemble::{self, Assembler};
 use super::clock::Clock;
+use super::contents::{Contents, Look};
 use super::detector::{Detector, MOST_ANCESTORS};
 use super::live::{Happening, Live};
 use super::progress::Progress;
 use super::sequence::{Kind, Slot};
 use super::table::{Entry, ParentLink, Table};
-use crate::store::{Batch, Change, EndOfRows, GapRow, Pending, StoredRunning};
+use crate::binaries::Found;
+use crate::detect::Part;
+use crate::sensor::opening::Way;
+use crate::store::{Batch, Change, EndOfRows, Finding, GapRow, Pending, StoredRunning};
 
 /// A fork whose row was written before its exec came keeps that row for the exec, if it comes
 /// within this time: fork and exec are one act, cut in two by the end of a batch.
@@ -26,6 +30,7 @@ pub(crate) struct Tracker {
     pub(crate) live: Live,
     pub(crate) clock: Clock,
     pub(crate) detector: Detector,
+    pub(crate) contents: Contents,
     assembler: Assembler,
     pub(crate) progress: Progress,
     batch: Batch,
@@ -45,6 +50,7 @@ impl Tracker {
     pub(crate) fn new(
         assembler: Assembler,
         detector: Detector,
+        contents: Contents,
         progress: Progress,
         next_row: i64,
     ) -> Self {
@@ -53,6 +59,7 @@ impl Tracker {
             live: Live::new(),
             clock: Clock::sample(),
             detector,
+            contents,
             assembler,
             progress,
             batch: Batch::default(),
@@ -76,6 +83,7 @@ impl Tracker {
             + self.batch.replaced.len()
             + self.batch.ends.len()
             + self.batch.gaps.len()
+            + self.batch.findings.len()
             + self.batch.alerts.len()
             + self.batch.repeats.len()
             + self.batch.changes.len()
@@ -165,7 +173,7 @@ impl Tracker {
             record.process = process;
             *image = Arc::new(record);
             let parent_row = entry.parent.as_ref().and_then(|link| link.row);
-            let pending = Pending { record: image.clone(), first: None, parent_row };
+            let pending = Pending { record: image.clone(), first: None, parent_row, is_run: false };
             replace_row(&mut self.batch, pending);
         }
     }
@@ -252,12 +260,51 @@ impl Tracker {
             ..(**image).clone()
         };
         *image = Arc::new(record);
-        let pending = Pending { record: image.clone(), first: None, parent_row: parent.row };
+        let parent_row = parent.row;
+        let pending = Pending { record: image.clone(), first: None, parent_row, is_run: false };
         entry.parent = Some(parent);
         replace_row(&mut self.batch, pending);
     }
 
+    /// Whether what it says can be judged only once all is read that has happened until now.
+    pub(crate) fn depends_on_later_events(&self, found: &Found) -> bool {
+        let Found::Answer(answer) = found else { return false };
+        matches!(answer.way, Some(Way::Process { .. }))
+    }
+
+    /// Something was found out of executed files.
+    pub(crate) fn found(&mut self, found: Found) {
+        let answer = match found {
+            Found::Answer(answer) => *answer,
+            Found::Copies { sha256, storage } => {
+                self.contents.forget(&sha256);
+                self.batch.findings.push(Finding::Copies { sha256, storage });
+                return;
+            }
+            Found::Orphan { content, size_bytes, stored_bytes } => {
+                let finding = Finding::Orphan { content, size_bytes, stored_bytes };
+                self.batch.findings.push(finding);
+                return;
+            }
+        };
+        let (finding, waited) = self.contents.take(answer);
+        self.batch.findings.extend(finding);
+        for record in waited {
+            let record = Arc::new(record);
+            let Self { detector, table, batch, live, .. } = self;
+            detector.look(&record, Part::WithHash, || ancestors(table, &record), batch, live);
+        }
+    }
+
+    /// What the process ran until now it does not run any more.
+    fn note_end_of_image(&mut self, task: TaskId, boottime_ns: u64) {
+        if let Some(image) = self.table.get(task).and_then(|entry| entry.image.as_ref()) {
+            self.contents.moved_on(image.row, boottime_ns);
+        }
+    }
+
     fn exec(&mut self, image: &Image<'_>, boottime_ns: u64) {
+        self.note_end_of_image(image.process, boottime_ns);
         let record = self.assembler.image(image, Source::Exec, boottime_ns, self.clock);
         let fallback = self.link(image.parent, ParentSource::Current);
         self.begin(image, record, fallback);
@@ -315,7 +362,7 @@ impl Tracker {
             entry.parent = Some(link.clone());
             replace_row(
                 &mut self.batch,
-                Pending { record: image.clone(), first, parent_row: link.row },
+                Pending { record: image.clone(), first, parent_row: link.row, is_run: false },
             );
         }
     }
@@ -397,18 +444,36 @@ impl Tracker {
         }
         let row = record.row;
         entry.has_forked = false;
+        let is_settled = match self.contents.look(&record) {
+            Look::Settled(content) => {
+                record.content = content;
+                true
+            }
+            Look::Found(content, finding) => {
+                record.content = content;
+                self.batch.findings.push(finding);
+                true
+            }
+            Look::Asked => false,
+        };
         let record = Arc::new(record);
         entry.image = Some(record.clone());
         let first = entry.rows.first().copied().filter(|first| *first != row);
         let parent_row = entry.parent.as_ref().and_then(|link| link.row);
-        let pending = Pending { record: record.clone(), first, parent_row };
+        let pending = Pending { record: record.clone(), first, parent_row, is_run: true };
         match replaced {
             Some(_) => replace_row(&mut self.batch, pending),
             None => self.batch.records.push(pending),
         }
         if record.source == Source::Exec {
-            let Self { detector, table, batch, live, .. } = self;
-            detector.look(&record, || ancestors(table, &record), batch, live);
+            self.batch.findings.extend(self.contents.look_at_script(&record));
+            let Self { detector, contents, table, batch, live, .. } = self;
+            detector.look(&record, Part::WithoutHash, || ancestors(table, &record), batch, live);
+            if is_settled {
+                detector.look(&record, Part::WithHash, || ancestors(table, &record), batch, live);
+            } else if detector.has_hash_rules() && !contents.wait(&record) {
+                detector.give_up();
+            }
         }
         self.live.publish(|| Happening::Began(record));
     }
@@ -437,6 +502,7 @@ impl Tracker {
             );
         }
         self.materialise(task);
+        self.note_end_of_image(task, boottime_ns);
         let Some(entry) = self.table.end(task) else { return };
         let Some(image) = entry.image else { return };
         let end = assemble::end(exit, boottime_ns, image.start_ns);
@@ -485,7 +551,12 @@ impl Tracker {
         let record = Arc::new(record);
         entry.image = Some(record.clone());
         let parent_row = entry.parent.as_ref().and_then(|link| link.row);
-        self.batch.records.push(Pending { record: record.clone(), first: None, parent_row });
+        self.batch.records.push(Pending {
+            record: record.clone(),
+            first: None,
+            parent_row,
+            is_run: false,
+        });
         self.live.publish(|| Happening::Began(record));
     }
 
@@ -562,7 +633,10 @@ fn is_same_file(known: &Record, seen: &Record) -> bool {
 /// A row that exists already, in this batch or in the database, gets new content.
 fn replace_row(batch: &mut Batch, pending: Pending) {
     match pending_row(batch, pending.record.row) {
-        Some(earlier) => *earlier = pending,
+        Some(earlier) => {
+            let is_run = earlier.is_run || pending.is_run;
+            *earlier = Pending { is_run, ..pending };
+        }
         None => batch.replaced.push(pending),
     }
 }

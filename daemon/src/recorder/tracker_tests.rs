@@ -8,6 +8,7 @@ use ebpf::event::{
 };
 
 use super::assemble::Assembler;
+use super::contents::Contents;
 use super::detector::Detector;
 use super::progress::Progress;
 use super::tracker::Tracker;
@@ -37,7 +38,13 @@ impl Bench {
         let environment =
             Environment { is_recorded: true, only: None, redacted_words: vec!["TOKEN".into()] };
         let assembler = Assembler::new(BootId::from_bits(7), Policy::new(&environment));
-        let tracker = Tracker::new(assembler, Detector::none(), Progress::default(), next_row);
+        let tracker = Tracker::new(
+            assembler,
+            Detector::none(),
+            Contents::none(),
+            Progress::default(),
+            next_row,
+        );
         Self { tracker, now_ns: 1_000_000_000, sequences: [0; 3] }
     }
 

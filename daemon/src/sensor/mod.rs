@@ -4,6 +4,9 @@
 //! that it can fork at any time. The ring is made before the first fork and outlives every
 //! recorder: what happens while one restarts waits in the ring.
 
+mod broker;
+mod executable;
+pub(crate) mod opening;
 mod privilege;
 mod procfs;
 pub(crate) mod protocol;
@@ -28,6 +31,7 @@ use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, fork};
 use sd_notify::NotifyState;
 
+use self::broker::Broker;
 use self::protocol::{ProgramFigures, Reply, Request};
 use crate::recorder::{self, Failure};
 use crate::settings::Settings;
@@ -88,6 +92,7 @@ struct Child {
     socket: OwnedFd,
     since: Instant,
     fatal: Option<String>,
+    broker: Broker,
 }
 
 enum Outcome {
@@ -100,17 +105,18 @@ enum Outcome {
 impl Supervisor {
     fn run(mut self) -> anyhow::Result<()> {
         loop {
-            let (ours, theirs) =
-                socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)
-                    .context("make a socket pair")?;
+            let (ours, theirs) = socket_pair()?;
+            let (brokers, askers) = socket_pair()?;
             let Some(pid) = fork_here().context("fork the recorder")? else {
-                drop(ours);
-                let code = self.become_recorder(&theirs);
+                drop((ours, brokers));
+                let code = self.become_recorder(&theirs, askers);
                 // Threads that still wait for something must not hold the process.
                 std::process::exit(if code == ExitCode::SUCCESS { 0 } else { 1 });
             };
-            drop(theirs);
-            let mut child = Child { pid, socket: ours, since: Instant::now(), fatal: None };
+            drop((theirs, askers));
+            let broker = Broker::start(brokers, &self.template.user)?;
+            let since = Instant::now();
+            let mut child = Child { pid, socket: ours, since, fatal: None, broker };
             match self.watch(&mut child)? {
                 Outcome::Stop => return self.stop(&child),
                 Outcome::Died(status) => self.after_death(&child, status)?,
@@ -119,7 +125,7 @@ impl Supervisor {
     }
 
     /// In the child: keeps the maps and a view of what runs, gives everything else away.
-    fn become_recorder(mut self, socket: &OwnedFd) -> ExitCode {
+    fn become_recorder(mut self, socket: &OwnedFd, broker: OwnedFd) -> ExitCode {
         let sources = self.sources();
         // The copies of programs and links that fork made.
         drop(self.programs);
@@ -130,7 +136,7 @@ impl Supervisor {
         });
         let result = unprivileged
             .map_err(Failure::Start)
-            .and_then(|sources| recorder::run(&self.template, sources, socket));
+            .and_then(|sources| recorder::run(&self.template, sources, socket, broker));
         match result {
             Ok(()) => ExitCode::SUCCESS,
             Err(Failure::Start(error)) => {
@@ -186,6 +192,7 @@ impl Supervisor {
                         if let Some(status) = reap(child.pid)? {
                             return Ok(Outcome::Died(status));
                         }
+                        child.broker.look_after(&self.template.user)?;
                     }
                 }
             }
@@ -288,6 +295,11 @@ impl Supervisor {
             }
         }
     }
+}
+
+fn socket_pair() -> anyhow::Result<(OwnedFd, OwnedFd)> {
+    socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)
+        .context("make a socket pair")
 }
 
 /// `None` in the child.

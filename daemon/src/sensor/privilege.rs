@@ -9,6 +9,7 @@ use landlock::{
     RulesetCreatedAttr as _,
 };
 use nix::sys::prctl;
+use nix::sys::signal::Signal;
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::{Uid, setgroups, setresgid, setresuid};
 
@@ -50,18 +51,45 @@ pub(crate) fn limit_sensor() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Turns this process into one that can do nothing but write into the data directory.
-pub(crate) fn become_recorder(user: &RecorderUser, data_dir: &Path) -> anyhow::Result<()> {
-    if caps::has_cap(None, CapSet::Effective, Capability::CAP_SETPCAP).unwrap_or(false) {
+/// What opening the files of other processes takes.
+const BROKER: [Capability; 2] = [Capability::CAP_DAC_READ_SEARCH, Capability::CAP_SYS_PTRACE];
+
+/// Turns this process into one that can read every file and change none but those of the recorder's
+/// user.
+pub(crate) fn become_broker(user: &RecorderUser) -> anyhow::Result<()> {
+    let held = caps::read(None, CapSet::Permitted).context("read capabilities")?;
+    let kept: CapsHashSet = BROKER.into_iter().filter(|cap| held.contains(cap)).collect();
+    if held.contains(&Capability::CAP_SETPCAP) {
         caps::clear(None, CapSet::Bounding).context("clear the bounding set")?;
     }
-    if caps::has_cap(None, CapSet::Permitted, Capability::CAP_SETUID).unwrap_or(false)
-        && user.uid != Uid::current()
-    {
+    prctl::set_keepcaps(true).context("keep capabilities")?;
+    change_user(user, &held)?;
+    caps::clear(None, CapSet::Inheritable).context("clear the inheritable capabilities")?;
+    caps::set(None, CapSet::Effective, &CapsHashSet::new()).context("clear the effective set")?;
+    caps::set(None, CapSet::Permitted, &kept).context("limit the permitted capabilities")?;
+    caps::set(None, CapSet::Effective, &kept).context("limit the effective capabilities")?;
+    prctl::set_no_new_privs().context("forbid new privileges")?;
+    prctl::set_dumpable(false).context("forbid core dumps and tracing")?;
+    // Its end is the recorder's, or the sensor's.
+    prctl::set_pdeathsig(Signal::SIGKILL).context("end with the sensor")
+}
+
+fn change_user(user: &RecorderUser, held: &CapsHashSet) -> anyhow::Result<()> {
+    if held.contains(&Capability::CAP_SETUID) && user.uid != Uid::current() {
         setgroups(&[user.gid]).context("leave the groups")?;
         setresgid(user.gid, user.gid, user.gid).context("change the group")?;
         setresuid(user.uid, user.uid, user.uid).context("change the user")?;
     }
+    Ok(())
+}
+
+/// Turns this process into one that can do nothing but write into the data directory.
+pub(crate) fn become_recorder(user: &RecorderUser, data_dir: &Path) -> anyhow::Result<()> {
+    let held = caps::read(None, CapSet::Permitted).context("read capabilities")?;
+    if held.contains(&Capability::CAP_SETPCAP) {
+        caps::clear(None, CapSet::Bounding).context("clear the bounding set")?;
+    }
+    change_user(user, &held)?;
     for set in [CapSet::Ambient, CapSet::Inheritable, CapSet::Effective, CapSet::Permitted] {
         caps::clear(None, set).with_context(|| format!("clear the {set:?} capabilities"))?;
     }

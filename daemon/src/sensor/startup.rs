@@ -14,8 +14,8 @@ use anyhow::{Context as _, bail};
 use nix::dir::Dir;
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, AtFlags, Flock, FlockArg, OFlag};
-use nix::sys::stat::{Mode, SFlag, fstatat};
-use nix::unistd::fchownat;
+use nix::sys::stat::{Mode, SFlag, fstat, fstatat};
+use nix::unistd::{fchown, fchownat};
 
 use super::user::RecorderUser;
 use crate::settings::Bus;
@@ -49,8 +49,10 @@ impl DataDir {
         let lock = lock(&path, user, hint)?;
         // Only now: another recorder may have been at work in it.
         hand_over(&ours, user)?;
-        hand_over_rules(&path.join("rules"), user)
+        hand_over_directory(&path.join("rules"), user, 1)
             .with_context(|| format!("give uploaded rules to {}", user.name))?;
+        hand_over_directory(&path.join(crate::binaries::DIRECTORY), user, 2)
+            .with_context(|| format!("give the kept files to {}", user.name))?;
         Ok(Self { path, _lock: lock })
     }
 }
@@ -96,30 +98,46 @@ fn hand_over(paths: &[PathBuf], user: &RecorderUser) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// As [`hand_over`], of uploaded rules. Whoever owned the directory may change it meanwhile, so that
-/// it is opened once, and nothing in it is followed.
-fn hand_over_rules(directory: &Path, user: &RecorderUser) -> anyhow::Result<()> {
+/// As [`hand_over`], of directories and files in `levels` below each other. Whoever owned the
+/// directory may change it meanwhile, so that it is opened once, and nothing in it is followed.
+fn hand_over_directory(directory: &Path, user: &RecorderUser, levels: u32) -> anyhow::Result<()> {
     let flags = OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-    let mut directory = match Dir::open(directory, flags, Mode::empty()) {
-        Ok(directory) => directory,
+    match Dir::open(directory, flags, Mode::empty()) {
+        Ok(directory) => hand_over_opened(directory, user, levels),
         // Not there, or not ours.
-        Err(Errno::ENOENT | Errno::ENOTDIR | Errno::ELOOP) => return Ok(()),
-        Err(error) => return Err(error.into()),
-    };
+        Err(Errno::ENOENT | Errno::ENOTDIR | Errno::ELOOP) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn hand_over_opened(mut directory: Dir, user: &RecorderUser, levels: u32) -> anyhow::Result<()> {
+    let is_theirs = fstat(&directory)?.st_uid == user.uid.as_raw();
+    if is_theirs && levels > 1 {
+        // As a recorder leaves it: thousands of files need not be looked at again.
+        return Ok(());
+    }
     let names: Vec<CString> = directory
         .iter()
         .filter_map(|entry| entry.ok().map(|entry| entry.file_name().to_owned()))
-        .filter(|name| name.as_bytes() != b"..")
+        .filter(|name| !matches!(name.as_bytes(), b"." | b".."))
         .collect();
     for name in names {
         let no_follow = AtFlags::AT_SYMLINK_NOFOLLOW;
         let found = fstatat(&directory, &*name, no_follow)?;
         let kind = SFlag::from_bits_truncate(found.st_mode) & SFlag::S_IFMT;
-        let is_directory = kind == SFlag::S_IFDIR && name.as_bytes() == b".";
         let is_file = kind == SFlag::S_IFREG && found.st_nlink == 1;
-        if (is_directory || is_file) && found.st_uid != user.uid.as_raw() {
+        if kind == SFlag::S_IFDIR && levels > 1 {
+            let flags = OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+            let below = Dir::openat(&directory, &*name, flags, Mode::empty())?;
+            hand_over_opened(below, user, levels - 1)?;
+        }
+        if is_file && found.st_uid != user.uid.as_raw() {
             fchownat(&directory, &*name, Some(user.uid), Some(user.gid), no_follow)?;
         }
+    }
+    // Last, so that it is begun anew if this is interrupted.
+    if !is_theirs {
+        fchown(&directory, Some(user.uid), Some(user.gid))?;
     }
     Ok(())
 }

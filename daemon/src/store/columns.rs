@@ -96,6 +96,6 @@ fn state_code(state: State) -> i64 {
 }
 
 /// Stored as the position in the list of all; new ones go to its end.
-fn code<T: Copy + PartialEq>(all: &[T], value: T) -> i64 {
+pub(super) fn code<T: Copy + PartialEq>(all: &[T], value: T) -> i64 {
     (0..).zip(all).find_map(|(code, known)| (*known == value).then_some(code)).unwrap_or(0)
 }

@@ -11,6 +11,12 @@ pub(crate) enum StoreError {
          {known}): install that version, or choose another --data-dir"
     )]
     Newer { path: PathBuf, found: i64, known: i64 },
+    #[error(
+        "database {path} was written by an older version (format {found}, this version reads \
+         {known}): let `bpf-recorderd run` bring it up to date, with a copy of it as recorder.db \
+         in its --data-dir"
+    )]
+    Older { path: PathBuf, found: i64, known: i64 },
     #[error("{path} is not a database of bpf-recorder: give the recorder.db of a recorder")]
     Foreign { path: PathBuf },
     #[error("database {path} does not exist: give the recorder.db of a recorder")]

@@ -5,10 +5,14 @@
 //! distances on the boot clock, so that a step of the wall clock cannot reorder them.
 
 mod alerts;
+mod binaries;
 #[cfg(feature = "capture")]
 mod columns;
+mod contents;
 mod dictionary;
 mod error;
+#[cfg(feature = "capture")]
+mod findings;
 mod read;
 mod schema;
 mod select;
@@ -27,7 +31,10 @@ mod write;
 pub(crate) use alerts::AlertPage;
 #[cfg(feature = "capture")]
 pub(crate) use alerts::Snapshot;
+pub(crate) use binaries::{BinaryOrder, BinaryPage, Named};
 pub(crate) use error::StoreError;
+#[cfg(feature = "capture")]
+pub(crate) use findings::Finding;
 pub(crate) use read::{Control, Reader, Selection, Stopped, Totals};
 #[cfg(feature = "capture")]
 pub(crate) use thread::{Committed, WriterThread};

@@ -36,7 +36,8 @@ impl Control {
         Self { pipe: Some(Arc::new(writing_end)) }
     }
 
-    fn is_cancelled(&self) -> bool {
+    /// Nobody wants the answer any more.
+    pub(crate) fn is_cancelled(&self) -> bool {
         let Some(pipe) = &self.pipe else { return false };
         let mut fds = [PollFd::new(pipe.as_fd(), PollFlags::empty())];
         poll(&mut fds, PollTimeout::ZERO).is_ok()

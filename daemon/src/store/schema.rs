@@ -10,11 +10,11 @@ use super::StoreError;
 const APPLICATION_ID: i64 = 0x4250_4652;
 
 /// Step n takes a database from `user_version` n to n + 1. Never edited once released.
-const MIGRATIONS: &[&str] = &[VERSION_1, VERSION_2];
+const MIGRATIONS: &[&str] = &[VERSION_1, VERSION_2, VERSION_3];
 
 /// The version that this program writes.
-pub(super) const VERSION: i64 = 2;
-const _: () = assert!(MIGRATIONS.len() == 2, "one step for each version");
+pub(super) const VERSION: i64 = 3;
+const _: () = assert!(MIGRATIONS.len() == 3, "one step for each version");
 
 const VERSION_1: &str = "
 CREATE TABLE meta (
@@ -238,6 +238,58 @@ CREATE TABLE rule_switch (
 ) STRICT, WITHOUT ROWID;
 ";
 
+const VERSION_3: &str = "
+-- One content that ran, however many files had it.
+CREATE TABLE binary (
+    id              INTEGER PRIMARY KEY,
+    sha256          BLOB NOT NULL UNIQUE,
+    sha1            BLOB NOT NULL,
+    md5             BLOB NOT NULL,
+    size_bytes      INTEGER NOT NULL,
+    -- 0 kept, 1 evicted, 2 no room, 3 no space, 4 failed, 5 damaged, 6 not kept.
+    storage         INTEGER NOT NULL,
+    stored_bytes    INTEGER NOT NULL,
+    -- Somebody asked to keep it.
+    is_pinned       INTEGER NOT NULL DEFAULT 0,
+    is_elf          INTEGER NOT NULL,
+    elf_class       INTEGER,
+    elf_machine     TEXT,
+    elf_type        TEXT,
+    elf_static      INTEGER,
+    elf_interpreter TEXT,
+    elf_stripped    INTEGER,
+    elf_build_id    TEXT,
+    elf_entropy     INTEGER,
+    elf_packed      INTEGER,
+    elf_damage      TEXT
+) STRICT;
+
+-- What the file of this row held; else why that is not known (0 gone, 1 changed, 2 not permitted,
+-- 3 not regular, 4 too large, 5 busy, 6 failed, 7 ambiguous).
+ALTER TABLE executable ADD COLUMN binary INTEGER REFERENCES binary (id);
+ALTER TABLE executable ADD COLUMN unread INTEGER;
+ALTER TABLE executable ADD COLUMN package TEXT;
+ALTER TABLE executable ADD COLUMN package_version TEXT;
+ALTER TABLE executable ADD COLUMN package_manager TEXT;
+-- 0 verified, 1 modified, 2 unverified.
+ALTER TABLE executable ADD COLUMN package_state INTEGER;
+ALTER TABLE executable ADD COLUMN capabilities TEXT;
+ALTER TABLE executable ADD COLUMN runs INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE executable ADD COLUMN first_ns INTEGER;
+ALTER TABLE executable ADD COLUMN last_ns INTEGER;
+CREATE INDEX executable_inode ON executable (inode, ctime_ns);
+CREATE INDEX executable_binary ON executable (binary) WHERE binary IS NOT NULL;
+
+-- The script, where the executable is its interpreter and the script was found.
+ALTER TABLE process ADD COLUMN script_file INTEGER REFERENCES executable (id);
+
+-- A fork is no run.
+UPDATE executable SET runs = r.runs, first_ns = r.first_ns, last_ns = r.last_ns
+FROM (SELECT executable, count(*) AS runs, min(time_ns) AS first_ns, max(time_ns) AS last_ns
+      FROM process WHERE source != 1 GROUP BY executable) AS r
+WHERE r.executable = executable.id;
+";
+
 /// Brings the database to [`VERSION`], or says why it cannot.
 #[cfg(feature = "capture")]
 pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
@@ -258,7 +310,7 @@ pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), St
 pub(super) fn check(
     connection: &Connection,
     path: &Path,
-    is_new_fine: bool,
+    is_to_be_written: bool,
 ) -> Result<i64, StoreError> {
     let pragma = |name| {
         connection
@@ -271,11 +323,14 @@ pub(super) fn check(
         .query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get(0))
         .map_err(|error| StoreError::of(path, error))?;
     let is_empty = tables == 0 && application == 0;
-    if !(application == APPLICATION_ID || (is_new_fine && is_empty)) {
+    if !(application == APPLICATION_ID || (is_to_be_written && is_empty)) {
         return Err(StoreError::Foreign { path: path.to_owned() });
     }
     if found > VERSION {
         return Err(StoreError::Newer { path: path.to_owned(), found, known: VERSION });
+    }
+    if found < VERSION && !is_to_be_written {
+        return Err(StoreError::Older { path: path.to_owned(), found, known: VERSION });
     }
     Ok(found)
 }

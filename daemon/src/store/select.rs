@@ -10,10 +10,11 @@ use rusqlite::{Connection, OptionalExtension as _, Row};
 
 use common::id::{BootId, ProcessId};
 use common::record::{
-    Container, Context, End, Executable, Io, Namespaces, ObservedEnd, Parent, ParentSource,
-    PathState, PathText, Record, Source, Strings, StringsState,
+    Container, Content, Context, End, Executable, Io, Namespaces, ObservedEnd, Parent,
+    ParentSource, PathState, PathText, Record, Source, Strings, StringsState,
 };
 
+use super::contents::{CONTENT_COLUMNS, content_of};
 use super::dictionary::{unpack, varints};
 
 /// Columns that [`Resolver::record`] reads, from `process p`.
@@ -23,7 +24,7 @@ pub(super) const COLUMNS: &str = "p.id, p.parent, p.parent_pid, p.parent_start, 
     p.cwd_state, p.args, p.args_state, p.args_count, p.args_total, p.args_head, p.env, \
     p.env_state, p.env_total, p.env_head, p.context, p.state, p.run_ns, p.exit_code, p.signal, \
     p.core_dump, p.user_cpu_ns, p.system_cpu_ns, p.cpu_ns, p.max_rss_bytes, p.read_bytes, \
-    p.write_bytes";
+    p.write_bytes, p.script_file";
 
 /// Entries of each cache; it is emptied beyond.
 const MOST_CACHED: usize = 8192;
@@ -37,7 +38,7 @@ pub(super) struct Resolver<'c> {
     args: Cache<Arc<[u8]>>,
     env_vars: Cache<Arc<[u8]>>,
     envs: Cache<Arc<[u8]>>,
-    executables: Cache<Arc<Executable>>,
+    executables: Cache<(Arc<Executable>, Content)>,
     contexts: Cache<Arc<Context>>,
     parents: Cache<Option<Parent>>,
     boots: Cache<BootId>,
@@ -80,6 +81,11 @@ impl<'c> Resolver<'c> {
             Some(id) => self.env(id)?,
             None => Arc::from([]),
         };
+        let (executable, content) = self.executable(row.get("executable")?)?;
+        let script_content = match row.get::<_, Option<i64>>("script_file")? {
+            Some(id) => self.executable(id)?.1,
+            None => Content::Unknown,
+        };
         Ok(Record {
             row: row.get("id")?,
             process,
@@ -96,8 +102,10 @@ impl<'c> Resolver<'c> {
                 .optional_text(row.get("tty")?)?
                 .map(|name| String::from_utf8_lossy(&name).into_owned()),
             comm: self.optional_text(row.get("comm")?)?.unwrap_or_else(|| Arc::from([])),
-            executable: self.executable(row.get("executable")?)?,
+            executable,
+            content,
             script: self.optional_text(row.get("script")?)?,
+            script_content,
             working_directory: PathText {
                 bytes: self.optional_text(row.get("cwd")?)?.unwrap_or_else(|| Arc::from([])),
                 state: decode(&PathState::ALL, row.get("cwd_state")?),
@@ -146,16 +154,19 @@ impl<'c> Resolver<'c> {
         cached(&mut self.envs, id, || Ok(joined.into()))
     }
 
-    fn executable(&mut self, id: i64) -> rusqlite::Result<Arc<Executable>> {
-        if let Some(executable) = self.executables.get(&id) {
-            return Ok(executable.clone());
+    fn executable(&mut self, id: i64) -> rusqlite::Result<(Arc<Executable>, Content)> {
+        if let Some(known) = self.executables.get(&id) {
+            return Ok(known.clone());
         }
-        let (path, mut executable) = self
+        let (path, mut executable, content) = self
             .connection
-            .prepare_cached("SELECT * FROM executable WHERE id = ?1")?
-            .query_row([id], |row| Ok((row.get("path")?, executable_of(row)?)))?;
+            .prepare_cached(&format!(
+                "SELECT e.*, {CONTENT_COLUMNS} FROM executable e \
+                 LEFT JOIN binary b ON b.id = e.binary WHERE e.id = ?1"
+            ))?
+            .query_row([id], |row| Ok((row.get("path")?, executable_of(row)?, content_of(row)?)))?;
         executable.path.bytes = self.text(path)?;
-        cached(&mut self.executables, id, || Ok(Arc::new(executable)))
+        cached(&mut self.executables, id, || Ok((Arc::new(executable), content)))
     }
 
     fn context(&mut self, id: i64) -> rusqlite::Result<Arc<Context>> {
@@ -217,7 +228,7 @@ impl<'c> Resolver<'c> {
                 let context = self.context(context)?;
                 Some(Parent {
                     process,
-                    executable: self.executable(executable)?.path.bytes.clone(),
+                    executable: self.executable(executable)?.0.path.bytes.clone(),
                     args: match args {
                         Some(id) => self.args(id)?,
                         None => Arc::from([]),
@@ -247,7 +258,7 @@ fn cached<T: Clone>(
     Ok(value)
 }
 
-fn value(connection: &Connection, table: &str, id: i64) -> rusqlite::Result<Arc<[u8]>> {
+pub(super) fn value(connection: &Connection, table: &str, id: i64) -> rusqlite::Result<Arc<[u8]>> {
     connection
         .prepare_cached(&format!("SELECT raw_bytes, value FROM {table} WHERE id = ?1"))?
         .query_row([id], |row| {
@@ -284,7 +295,7 @@ fn strings(
     Ok(Strings { bytes, state, total_bytes })
 }
 
-fn executable_of(row: &Row<'_>) -> rusqlite::Result<Executable> {
+pub(super) fn executable_of(row: &Row<'_>) -> rusqlite::Result<Executable> {
     Ok(Executable {
         path: PathText {
             bytes: Arc::from([]),
@@ -378,7 +389,7 @@ fn unsigned(row: &Row<'_>, column: &str) -> rusqlite::Result<u64> {
 }
 
 /// The value of a stored code; an unknown one (a damaged file) is the last of the list.
-fn decode<T: Copy>(all: &[T], code: i64) -> T {
+pub(super) fn decode<T: Copy>(all: &[T], code: i64) -> T {
     let index = usize::try_from(code).unwrap_or(usize::MAX).min(all.len() - 1);
     all[index]
 }

@@ -6,6 +6,7 @@
 
 use std::collections::HashSet;
 
+use common::binary::{PackageState, Unread};
 use common::filter::{Comparison, Expr, Field, Filter, Term, Test, base_name};
 use common::record::{Source, State};
 use rusqlite::Connection;
@@ -52,6 +53,12 @@ enum Home {
     Env,
     /// A number of the executable.
     ExeNumber(&'static str),
+    /// Of the content of the executable, NULL where not known.
+    ContentNumber(&'static str),
+    ContentText(&'static str),
+    ScriptText(&'static str),
+    Unread,
+    PackageState,
     /// A number of the context, NULL where not known.
     ContextNumber(&'static str),
     ContextBits(&'static str),
@@ -113,6 +120,22 @@ fn home(field: Field) -> Home {
         Field::Deleted => Home::ExeNumber("e.is_deleted"),
         Field::Memfd => Home::ExeNumber("e.is_memfd"),
         Field::UpperLayer => Home::ExeNumber("e.is_upper"),
+        Field::Sha256 => Home::ContentText("lower(hex(b.sha256))"),
+        Field::Sha1 => Home::ContentText("lower(hex(b.sha1))"),
+        Field::Md5 => Home::ContentText("lower(hex(b.md5))"),
+        Field::ScriptSha256 => Home::ScriptText("lower(hex(b.sha256))"),
+        Field::Unread => Home::Unread,
+        Field::Package => Home::ContentText("e.package"),
+        Field::PackageState => Home::PackageState,
+        Field::FileCapabilities => Home::ContentText("e.capabilities"),
+        Field::ElfMachine => Home::ContentText("b.elf_machine"),
+        Field::ElfClass => Home::ContentNumber("b.elf_class"),
+        Field::ElfType => Home::ContentText("b.elf_type"),
+        Field::ElfStatic => Home::ContentNumber("b.elf_static"),
+        Field::ElfInterpreter => Home::ContentText("b.elf_interpreter"),
+        Field::ElfStripped => Home::ContentNumber("b.elf_stripped"),
+        Field::ElfBuildId => Home::ContentText("b.elf_build_id"),
+        Field::ElfPacked => Home::ContentNumber("b.elf_packed"),
         Field::Truncated => Home::Truncated,
         Field::User => Home::ContextText("c.user_name"),
         Field::Euser => Home::ContextText("c.effective_name"),
@@ -160,6 +183,16 @@ pub(super) fn group_key(field: Field) -> Option<String> {
         Home::Args(Form::CommandLine) => "p.args".to_owned(),
         Home::Args(_) | Home::Env | Home::ContextBits(_) => return None,
         Home::ExeNumber(sql) => exe(&format!("iif(e.mode = 0, NULL, {sql})")),
+        Home::ContentNumber(sql) | Home::ContentText(sql) => format!(
+            "(SELECT {sql} FROM executable e JOIN binary b ON b.id = e.binary \
+             WHERE e.id = p.executable)"
+        ),
+        Home::ScriptText(sql) => format!(
+            "(SELECT {sql} FROM executable e JOIN binary b ON b.id = e.binary \
+             WHERE e.id = p.script_file)"
+        ),
+        Home::Unread => exe("iif(e.binary IS NULL, e.unread, NULL)"),
+        Home::PackageState => exe("iif(e.package IS NULL, NULL, e.package_state)"),
         Home::ContextNumber(sql) | Home::ContextText(sql) => context(sql),
         Home::ParentPid => parent_pid(),
         Home::ParentExe(Form::BaseName) => parent(
@@ -232,6 +265,33 @@ impl Compiler {
                 format!(
                     "p.executable IN (SELECT e.id FROM executable e WHERE e.mode != 0 AND {test})"
                 )
+            }
+            Home::ContentNumber(sql) => {
+                let test = self.number(sql, test);
+                format!("p.executable IN ({WITH_CONTENT} WHERE {test})")
+            }
+            Home::ContentText(sql) => {
+                let term = self.test(Form::Text, test, sql, "NULL");
+                format!("p.executable IN ({WITH_CONTENT} WHERE {term})")
+            }
+            Home::ScriptText(sql) => {
+                let term = self.test(Form::Text, test, sql, "NULL");
+                format!("p.script_file IN ({WITH_CONTENT} WHERE {term})")
+            }
+            Home::Unread => {
+                let code = codes("e.unread", &Unread::ALL, |reason| {
+                    test.matches_text(reason.name().as_bytes())
+                });
+                format!(
+                    "p.executable IN (SELECT e.id FROM executable e WHERE e.binary IS NULL \
+                     AND {code})"
+                )
+            }
+            Home::PackageState => {
+                let code = codes("e.package_state", &PackageState::ALL, |state| {
+                    test.matches_text(state.name().as_bytes())
+                });
+                format!("p.executable IN ({WITH_CONTENT} WHERE e.package IS NOT NULL AND {code})")
             }
             Home::ContextNumber(sql) => {
                 let test = self.number(sql, test);
@@ -360,6 +420,9 @@ impl Compiler {
         }
     }
 }
+
+/// Files whose content is known.
+const WITH_CONTENT: &str = "SELECT e.id FROM executable e JOIN binary b ON b.id = e.binary";
 
 fn in_context(test: &str) -> String {
     format!("p.context IN (SELECT c.id FROM context c WHERE NOT c.is_unknown AND {test})")

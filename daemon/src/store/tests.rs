@@ -7,13 +7,13 @@ use std::sync::Arc;
 
 use common::filter::{Field, Filter, sample, value_text};
 use common::id::{BootId, ProcessId};
-use common::record::{End, ObservedEnd, Record, State};
+use common::record::{Content, End, ObservedEnd, Record, State};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
 use super::{
-    Batch, Control, EndOfRows, GapRow, Pending, Reach, Reader, RingPosition, Selection, StoreError,
-    Writer,
+    Batch, Control, EndOfRows, Finding, GapRow, Pending, Reach, Reader, RingPosition, Selection,
+    StoreError, Writer,
 };
 
 struct Store {
@@ -39,15 +39,23 @@ impl Store {
     /// Stores the records in rows 1, 2, …, each with the parent row given.
     fn write(&mut self, records: &[(Record, Option<i64>)]) {
         let next = self.writer.next_row().unwrap();
+        let records_with_content = records.iter().filter_map(|(record, _)| {
+            let (identity, content) = (record.executable.identity()?, record.content.clone());
+            let is_known = content != Content::Unknown;
+            is_known.then_some(Finding::File { identity, content, stored_bytes: 7 })
+        });
         let records = (next..)
             .zip(records)
             .map(|(row, (record, parent_row))| Pending {
                 record: Arc::new(Record { row, ..record.clone() }),
                 first: None,
                 parent_row: *parent_row,
+                is_run: true,
             })
             .collect();
         self.writer.write(&Batch { records, ..Batch::default() }).unwrap();
+        let findings = records_with_content.collect();
+        self.writer.write(&Batch { findings, ..Batch::default() }).unwrap();
     }
 }
 
@@ -98,6 +106,7 @@ fn records_come_back_as_they_went_in() {
     for (before, after) in records.iter().zip(&back) {
         assert_eq!(before.process, after.process);
         assert_eq!(before.executable, after.executable);
+        assert_eq!(before.content, after.content);
         assert_eq!(before.args, after.args);
         assert_eq!(before.args_count, after.args_count);
         assert_eq!(before.working_directory.state, after.working_directory.state);

@@ -6,6 +6,7 @@ use common::time::rfc3339;
 use rusqlite::{Connection, OptionalExtension as _, params};
 use tokio::sync::oneshot;
 
+use super::contents::unhex;
 use super::dictionary::Dictionary;
 use super::{Snapshot, StoreError, Writer};
 
@@ -73,6 +74,11 @@ pub(crate) enum What {
         status: Option<Status>,
         note: Option<String>,
     },
+    /// Copies of executed files that are not to be removed to make room.
+    Binaries {
+        sha256: Vec<String>,
+        is_pinned: bool,
+    },
     Rules {
         ids: Vec<String>,
         is_enabled: bool,
@@ -116,6 +122,15 @@ pub(super) fn repeat(connection: &Connection, repeat: &Repeat) -> rusqlite::Resu
 
 pub(super) fn change(connection: &Connection, change: &Change) -> rusqlite::Result<u32> {
     match &change.what {
+        What::Binaries { sha256, is_pinned } => {
+            let mut statement =
+                connection.prepare_cached("UPDATE binary SET is_pinned = ?2 WHERE sha256 = ?1")?;
+            let mut count = 0;
+            for digits in sha256 {
+                count += statement.execute(params![unhex(digits), is_pinned])?;
+            }
+            Ok(u32::try_from(count).unwrap_or(u32::MAX))
+        }
         What::Rules { ids, is_enabled } => {
             let mut statement = connection.prepare_cached(
                 "INSERT OR REPLACE INTO rule_switch (rule_id, is_enabled, time_ns, uid) \

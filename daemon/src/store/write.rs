@@ -15,6 +15,7 @@ use super::columns::{
     strings_state_code, total_column,
 };
 use super::dictionary::{Dictionary, TupleSql, content_hash, push_varint, tuple_id};
+use super::findings::{self, Finding, Runs};
 use super::schema;
 use super::triage::{self, Change, NewAlert, Repeat};
 
@@ -28,6 +29,7 @@ pub(crate) struct Batch {
     /// Ends of processes whose rows are already stored.
     pub(crate) ends: Vec<EndOfRows>,
     pub(crate) gaps: Vec<GapRow>,
+    pub(crate) findings: Vec<Finding>,
     pub(crate) alerts: Vec<Arc<NewAlert>>,
     pub(crate) repeats: Vec<Repeat>,
     /// What people asked for.
@@ -43,6 +45,8 @@ pub(crate) struct Pending {
     /// Row of the first image of the same process, where this is a later one.
     pub(crate) first: Option<i64>,
     pub(crate) parent_row: Option<i64>,
+    /// An image has begun, and is to be counted as a run of its executable.
+    pub(crate) is_run: bool,
 }
 
 #[derive(Debug)]
@@ -236,8 +240,20 @@ impl Writer {
     }
 
     fn write_rows(&mut self, batch: &Batch) -> rusqlite::Result<Vec<u32>> {
-        for pending in batch.records.iter().chain(&batch.replaced) {
-            self.write_record(pending)?;
+        let mut runs = Runs::default();
+        for pending in &batch.records {
+            self.write_record(pending, INSERT_PROCESS, &mut runs)?;
+        }
+        for pending in &batch.replaced {
+            self.write_record(pending, REPLACE_PROCESS, &mut runs)?;
+        }
+        runs.write(&self.connection)?;
+        for finding in &batch.findings {
+            let script = match finding {
+                Finding::Script { file, .. } => Some(self.executable(file)?),
+                _ => None,
+            };
+            findings::write(&self.connection, finding, script)?;
         }
         for end in &batch.ends {
             self.write_end(end)?;
@@ -268,7 +284,12 @@ impl Writer {
         Ok(counts)
     }
 
-    fn write_record(&mut self, pending: &Pending) -> rusqlite::Result<()> {
+    fn write_record(
+        &mut self,
+        pending: &Pending,
+        sql: &str,
+        runs: &mut Runs,
+    ) -> rusqlite::Result<()> {
         let record = &*pending.record;
         let boot = self.boot(record.process.boot)?;
         let tty = self.optional_text(record.tty.as_deref().map(str::as_bytes))?;
@@ -285,7 +306,10 @@ impl Writer {
         // The identity is spelled out only where no row holds it.
         let named_parent = parent.filter(|_| pending.parent_row.is_none());
         let end = EndColumns::of(record);
-        let mut statement = self.connection.prepare_cached(INSERT_PROCESS)?;
+        if pending.is_run {
+            runs.add(executable, record.time_ns);
+        }
+        let mut statement = self.connection.prepare_cached(sql)?;
         statement.execute(params![
             record.row,
             pending.first,
@@ -408,6 +432,9 @@ impl Writer {
         let hash =
             content_hash(format!("{path} {} {} {}", e.inode, e.ctime_ns, e.size_bytes).as_bytes());
         let id = tuple_id(&self.connection, &self.executable_sql, hash, &columns)?;
+        if let Some(identity) = executable.identity() {
+            findings::inherit(&self.connection, id, identity)?;
+        }
         keep(&mut self.executables, executable, id);
         Ok(id)
     }
@@ -582,4 +609,11 @@ fn keep<T: std::hash::Hash + Eq>(
 const INSERT_PROCESS: &str = "INSERT OR REPLACE INTO process VALUES (\
     ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, \
     ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36, ?37, ?38, ?39, \
-    ?40, ?41, ?42, ?43)";
+    ?40, ?41, ?42, ?43, NULL)";
+
+/// What was found out of the script stays.
+const REPLACE_PROCESS: &str = "INSERT OR REPLACE INTO process VALUES (\
+    ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, \
+    ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36, ?37, ?38, ?39, \
+    ?40, ?41, ?42, ?43, \
+    (SELECT script_file FROM process WHERE id = ?1))";

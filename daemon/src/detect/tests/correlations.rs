@@ -43,14 +43,14 @@ fn correlations_that_cannot_work_are_refused() {
         ("type: event_count, rules: [a], condition: {gte: 2}".into(), "Missing timeframe"),
         (format!("type: value_count, rules: [a], {COUNT}"), "needs a field"),
         (
-            "type: value_count, rules: [a], timespan: 1s, condition: {gte: 2, field: Hashes}"
+            "type: value_count, rules: [a], timespan: 1s, condition: {gte: 2, field: Imphash}"
                 .into(),
-            "nothing is recorded as Hashes",
+            "nothing is recorded as Imphash",
         ),
         (format!("type: event_count, rules: [a], group-by: [user], {COUNT}"), "mean User?"),
         (
-            format!("type: event_count, rules: [a], aliases: {{w: {{a: Hashes}}}}, {COUNT}"),
-            "nothing is recorded as Hashes",
+            format!("type: event_count, rules: [a], aliases: {{w: {{a: Imphash}}}}, {COUNT}"),
+            "nothing is recorded as Imphash",
         ),
         ("type: event_count, rules: [a], timespan: 1s, condition: a".into(), "only supported for"),
         (format!("type: near, rules: [a], {COUNT}"), "near"),
@@ -68,7 +68,7 @@ fn what_a_correlation_refers_to_must_be_in_force() {
     const BODY: &str = "type: event_count, rules: [a], timespan: 10s, condition: {gte: 2}";
     let cases = [
         (rule("id: x\nname: a\nstatus: deprecated", "{User: a}"), "to a, which is disabled"),
-        (rule("id: x\nname: a", "{Hashes: a}"), "to a, which is inert"),
+        (rule("id: x\nname: a", "{Imphash: a}"), "to a, which is inert"),
         (rule("id: x\nname: a", "{User|re: '('}"), "to a, which is unusable"),
     ];
     for (first, part) in cases {

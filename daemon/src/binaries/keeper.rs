@@ -1,0 +1,176 @@
+//! Reads each executed file once: hashes, facts, owner, and a copy while there is room.
+//!
+//! Small files that run now do not wait for large ones: they may be gone in a moment.
+
+use std::fs::File;
+use std::os::fd::OwnedFd;
+use std::sync::mpsc::Receiver;
+use std::sync::{Arc, Mutex};
+
+use common::binary::Unread;
+use common::record::{Content, Executable, FileContent, FileIdentity};
+use nix::sys::stat::fstat;
+
+use super::intake::{self, Taken};
+use super::package::Packages;
+use super::stock::{Place, Stock};
+use super::{About, Answer, Found, Question, capabilities, elf};
+use crate::recorder::pipeline::Handle;
+use crate::recorder::{boottime_ns, is_fresh};
+use crate::sensor::opening::Way;
+
+/// Attempts at a file that is unlinked or renamed just while it is read.
+const MOST_ATTEMPTS: usize = 3;
+/// Larger files, and those of processes that ran already, are read by another thread.
+const SMALL_BYTES: u64 = 8 << 20;
+
+/// An open file to be read.
+pub(super) struct Job {
+    pub(super) question: Question,
+    pub(super) file: OwnedFd,
+    pub(super) way: Way,
+    pub(super) script: Option<Arc<Executable>>,
+}
+
+impl Job {
+    pub(super) fn is_urgent(&self) -> bool {
+        let size_bytes = match (self.question.about, &self.script) {
+            (About::File(identity), _) => identity.size_bytes,
+            (About::Script, script) => script.as_ref().map_or(0, |script| script.size_bytes),
+        };
+        self.question.is_exec && size_bytes <= SMALL_BYTES
+    }
+
+    fn identity(&self) -> Option<FileIdentity> {
+        match (self.question.about, &self.script) {
+            (About::File(identity), _) => Some(identity),
+            (About::Script, script) => script.as_ref().and_then(|script| script.identity()),
+        }
+    }
+}
+
+#[derive(Clone)]
+pub(super) struct Keeper {
+    stock: Arc<Stock>,
+    packages: Arc<Mutex<Packages>>,
+    pipeline: Handle,
+}
+
+impl Keeper {
+    pub(super) fn new(stock: Arc<Stock>, pipeline: Handle) -> Self {
+        Self { stock, packages: Arc::new(Mutex::new(Packages::new())), pipeline }
+    }
+
+    /// Until the opener has ended.
+    pub(super) fn run(self, jobs: &Receiver<Box<Job>>) {
+        while let Ok(job) = jobs.recv() {
+            let answer = self.keep(*job);
+            self.stock.publish(&answer.content);
+            self.pipeline.found(Found::Answer(Box::new(answer)));
+        }
+    }
+
+    fn keep(&self, job: Job) -> Answer {
+        let began_ns = now_ns();
+        let identity = job.identity();
+        let Job { question, file, mut way, script } = job;
+        let file = File::from(file);
+        let read = match identity {
+            Some(identity) => self.read(&file, &identity, &mut way, &question),
+            None => Err(Unread::Failed),
+        };
+        let (content, stored_bytes) = match read {
+            Ok((content, stored_bytes)) => (Content::Read(Arc::new(content)), stored_bytes),
+            Err(reason) => (Content::Unread(reason), 0),
+        };
+        // While its times are new, the file can change and keep them.
+        let is_final = identity.is_some_and(|identity| !is_fresh(&identity, began_ns));
+        let script = match &content {
+            Content::Read(_) => script,
+            // The file at its path now is not known to be the one that ran.
+            _ => script.map(|script| super::unknown_file(&script.path.bytes)),
+        };
+        Answer {
+            question,
+            content,
+            stored_bytes,
+            way: Some(way),
+            script,
+            is_final,
+            is_recorded: false,
+        }
+    }
+
+    fn read(
+        &self,
+        file: &File,
+        identity: &FileIdentity,
+        way: &mut Way,
+        question: &Question,
+    ) -> Result<(FileContent, u64), Unread> {
+        let elf = elf::facts(file, identity.size_bytes);
+        let taken = self.take(file, identity, way)?;
+        let stat = fstat(file).map_err(|_| Unread::Failed)?;
+        let path = &question.wanted.path;
+        let package = match self.packages.lock() {
+            Ok(mut packages) => packages.owner(path, stat.st_dev, stat.st_ino, &taken.hashes),
+            Err(_) => None,
+        };
+        let capabilities = capabilities::of(file);
+        let content = FileContent {
+            hashes: taken.hashes,
+            elf,
+            package,
+            capabilities,
+            storage: taken.storage,
+        };
+        Ok((content, taken.stored_bytes))
+    }
+
+    /// Reads it as what it was when it ran.
+    fn take(&self, file: &File, identity: &FileIdentity, way: &mut Way) -> Result<Taken, Unread> {
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
+            let place = self.stock.place(identity.size_bytes);
+            let wanted = place.as_ref().map(Place::vault).map_err(|reason| *reason);
+            let taken = intake::take(file, self.stock.file_limit_bytes(), wanted);
+            let stat = fstat(file).map_err(|_| Unread::Failed)?;
+            let ns = |seconds: i64, ns: i64| seconds.saturating_mul(1_000_000_000) + ns;
+            let is_same = stat.st_size.cast_unsigned() == identity.size_bytes
+                && ns(stat.st_mtime, stat.st_mtime_nsec) == identity.mtime_ns;
+            if !is_same {
+                return Err(Unread::Changed);
+            }
+            let ctime_ns = ns(stat.st_ctime, stat.st_ctime_nsec);
+            let mut taken = match taken {
+                // A name of it was removed or given while it was read.
+                Err(Unread::Changed)
+                    if matches!(way, Way::Process { .. }) && attempt < MOST_ATTEMPTS =>
+                {
+                    continue;
+                }
+                taken => taken?,
+            };
+            match way {
+                Way::Path if ctime_ns != identity.ctime_ns => return Err(Unread::Changed),
+                Way::Process { boottime_ns: opened_ns, ctime_ns: opened_ctime_ns }
+                    if ctime_ns != *opened_ctime_ns =>
+                {
+                    // The process has to have run it until now.
+                    *opened_ns = boottime_ns();
+                    *opened_ctime_ns = ctime_ns;
+                }
+                Way::Path | Way::Process { .. } => {}
+            }
+            if let Ok(place) = place {
+                place.fill(&mut taken);
+            }
+            return Ok(taken);
+        }
+    }
+}
+
+fn now_ns() -> i64 {
+    i64::try_from(jiff::Timestamp::now().as_nanosecond()).unwrap_or(i64::MAX)
+}

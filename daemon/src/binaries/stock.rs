@@ -1,0 +1,247 @@
+//! What lies in the vault, what may be added, and what has to go for it.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use common::binary::Storage;
+use common::record::{Content, FileContent};
+
+use super::intake::{self, Taken};
+use super::vault::Vault;
+use super::{Figures, Found, count, elf};
+use crate::recorder::pipeline::Handle;
+use crate::settings;
+use crate::store::{Control, Reader};
+
+/// Copies that are looked for at once when room is needed.
+const EVICTION_BATCH: u32 = 64;
+
+pub(super) struct Stock {
+    /// `None` where no copy can be kept.
+    vault: Option<Arc<Vault>>,
+    settings: settings::Binaries,
+    reader: Reader,
+    pipeline: Handle,
+    figures: Figures,
+    accounts: Mutex<Accounts>,
+}
+
+#[derive(Default)]
+struct Accounts {
+    /// With their size on disk.
+    copies: HashMap<String, u64>,
+    kept_bytes: u64,
+    /// For copies that are being written, which may become smaller.
+    reserved_bytes: u64,
+}
+
+impl Accounts {
+    fn add(&mut self, sha256: &str, bytes: u64) {
+        if self.copies.insert(sha256.to_owned(), bytes).is_none() {
+            self.kept_bytes += bytes;
+        }
+    }
+
+    fn remove(&mut self, sha256: &str) {
+        self.kept_bytes -= self.copies.remove(sha256).unwrap_or(0);
+    }
+}
+
+/// Room for one copy, until it is dropped.
+pub(super) struct Place<'s> {
+    stock: &'s Stock,
+    vault: &'s Vault,
+    bytes: u64,
+}
+
+impl Place<'_> {
+    pub(super) fn vault(&self) -> &Vault {
+        self.vault
+    }
+
+    pub(super) fn fill(self, taken: &mut Taken) {
+        if taken.storage != Storage::Kept {
+            return;
+        }
+        let mut accounts = self.stock.accounts();
+        // One that was there already may have been evicted while it was read again.
+        if self.vault.has(&taken.hashes.sha256).is_some() {
+            accounts.add(&taken.hashes.sha256, taken.stored_bytes);
+        } else {
+            (taken.storage, taken.stored_bytes) = (Storage::Evicted, 0);
+        }
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.stock.accounts().reserved_bytes -= self.bytes;
+    }
+}
+
+impl Stock {
+    pub(super) fn new(
+        vault: Option<Arc<Vault>>,
+        settings: settings::Binaries,
+        reader: Reader,
+        pipeline: Handle,
+        figures: Figures,
+    ) -> Self {
+        Self { vault, settings, reader, pipeline, figures, accounts: Mutex::default() }
+    }
+
+    /// Whoever panicked while it had them changed one figure at most.
+    fn accounts(&self) -> MutexGuard<'_, Accounts> {
+        self.accounts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn file_limit_bytes(&self) -> u64 {
+        self.settings.file_limit_bytes
+    }
+
+    /// For the health document.
+    pub(super) fn publish(&self, content: &Content) {
+        let (kept, kept_bytes) = {
+            let accounts = self.accounts();
+            (accounts.copies.len() as u64, accounts.kept_bytes)
+        };
+        let Ok(mut figures) = self.figures.lock() else { return };
+        match content {
+            Content::Read(_) => figures.read += 1,
+            Content::Unread(reason) => count(&mut figures.unread, *reason),
+            Content::Unknown => {}
+        }
+        (figures.kept, figures.kept_bytes) = (kept, kept_bytes);
+    }
+
+    /// Room for a copy of at most this size, or why there is none. On a disk that others fill
+    /// nothing is given up for it.
+    pub(super) fn place(&self, bytes: u64) -> Result<Place<'_>, Storage> {
+        let limit = self.settings.total_limit_bytes;
+        if limit == 0 {
+            return Err(Storage::NotKept);
+        }
+        let vault = self.vault.as_deref().ok_or(Storage::Failed)?;
+        if bytes > limit {
+            return Err(Storage::NoRoom);
+        }
+        let free = vault.free_bytes().unwrap_or(0);
+        if free < bytes.saturating_add(self.settings.min_free_bytes) {
+            return Err(Storage::NoSpace);
+        }
+        let mut accounts = self.accounts();
+        let evicted = self.evict(vault, &mut accounts, limit - bytes);
+        let has_room = accounts.kept_bytes + accounts.reserved_bytes <= limit - bytes;
+        if has_room {
+            accounts.reserved_bytes += bytes;
+        }
+        drop(accounts);
+        if !evicted.is_empty() {
+            if let Ok(mut figures) = self.figures.lock() {
+                figures.evicted += evicted.len() as u64;
+            }
+            self.pipeline.found(Found::Copies { sha256: evicted, storage: Storage::Evicted });
+        }
+        if has_room { Ok(Place { stock: self, vault, bytes }) } else { Err(Storage::NoRoom) }
+    }
+
+    /// Removes the copies that were executed least recently, until no more than this is left or
+    /// nothing may go any more.
+    fn evict(&self, vault: &Vault, accounts: &mut Accounts, limit: u64) -> Vec<String> {
+        let mut evicted = Vec::new();
+        // Asked for anew each time: what was pinned meanwhile must stay.
+        let mut evictable = VecDeque::new();
+        let mut is_asked = false;
+        while accounts.kept_bytes + accounts.reserved_bytes > limit {
+            let Some(sha256) = evictable.pop_front() else {
+                if std::mem::replace(&mut is_asked, true) && evicted.is_empty() {
+                    break;
+                }
+                evictable = self.evictable(&evicted);
+                if evictable.is_empty() {
+                    break;
+                }
+                continue;
+            };
+            if accounts.copies.contains_key(&sha256) {
+                match vault.remove(&sha256) {
+                    Ok(()) => {
+                        accounts.remove(&sha256);
+                        evicted.push(sha256);
+                    }
+                    Err(error) => tracing::warn!("a copy could not be removed: {error}"),
+                }
+            }
+        }
+        evicted
+    }
+
+    /// What may go. The database does not know of the latest evictions yet.
+    fn evictable(&self, evicted: &[String]) -> VecDeque<String> {
+        let most = EVICTION_BATCH.saturating_add(u32::try_from(evicted.len()).unwrap_or(u32::MAX));
+        match self.reader.evictable(&Control::default(), most) {
+            Ok(mut found) => {
+                found.retain(|sha256| !evicted.contains(sha256));
+                found.into()
+            }
+            Err(error) => {
+                tracing::warn!("no room can be made for executed files: {error}");
+                VecDeque::new()
+            }
+        }
+    }
+
+    /// Compares what lies in the vault with what the database says.
+    pub(super) fn take_stock(&self) {
+        let Some(vault) = self.vault.as_deref() else { return };
+        let mut accounts = self.accounts();
+        let (stored, said) = match (vault.contents(), self.reader.kept(&Control::default())) {
+            (Ok(stored), Ok(said)) => (stored, said),
+            (Err(error), _) => return tracing::warn!("the kept files cannot be listed: {error}"),
+            (_, Err(error)) => return tracing::warn!("the kept files cannot be listed: {error}"),
+        };
+        for stored in &stored {
+            accounts.add(&stored.sha256, stored.stored_bytes);
+        }
+        let missing: Vec<String> =
+            said.iter().filter(|sha256| !accounts.copies.contains_key(*sha256)).cloned().collect();
+        drop(accounts);
+        if !missing.is_empty() {
+            tracing::warn!("{} copies of executed files have disappeared", missing.len());
+            self.pipeline.found(Found::Copies { sha256: missing, storage: Storage::Damaged });
+        }
+        for stored in stored.iter().filter(|stored| !said.contains(&stored.sha256)) {
+            self.adopt(vault, &stored.sha256, stored.stored_bytes);
+        }
+        self.publish(&Content::Unknown);
+    }
+
+    /// A copy that was made just before the recorder was killed, so that nobody wrote it down.
+    fn adopt(&self, vault: &Vault, sha256: &str, stored_bytes: u64) {
+        let found = vault.unpacked(sha256).and_then(|(file, size_bytes)| {
+            let taken = intake::take(&file, u64::MAX, Err(Storage::NotKept))
+                .map_err(|reason| std::io::Error::other(reason.sentence()))?;
+            Ok((elf::facts(&file, size_bytes), taken))
+        });
+        match found {
+            Ok((elf, taken)) if taken.hashes.sha256 == sha256 => {
+                let content = FileContent {
+                    hashes: taken.hashes,
+                    elf,
+                    package: None,
+                    capabilities: None,
+                    storage: Storage::Kept,
+                };
+                let (content, size_bytes) = (Arc::new(content), taken.size_bytes);
+                self.pipeline.found(Found::Orphan { content, size_bytes, stored_bytes });
+            }
+            Ok(_) => {
+                tracing::warn!("a damaged copy that nobody knows of is removed");
+                if vault.remove(sha256).is_ok() {
+                    self.accounts().remove(sha256);
+                }
+            }
+            Err(error) => tracing::warn!("a copy that nobody knows of cannot be read: {error}"),
+        }
+    }
+}
