@@ -1,6 +1,7 @@
 //! The command line: one description for parsing, help, man page and completions.
 
 mod alerts;
+mod binaries;
 mod choice;
 mod rules;
 
@@ -13,6 +14,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use common::id::ProcessId;
 
 pub use self::alerts::{AlertCommand, AlertList, Alerts, Judgement, StatusChoice};
+pub use self::binaries::{
+    BinaryCommand, BinaryGet, BinaryList, BinaryOrder, ContentHash, ContentHashes,
+};
 pub use self::rules::{RuleCommand, RuleFiles, RuleList, RulePatterns, RuleTest};
 use crate::connect::Target;
 
@@ -25,10 +29,12 @@ const STYLES: Styles = Styles::styled()
 const EXIT_STATUS: &str = "\
 Exit status:
   0    success, also when losses are reported
-  1    failure, or no such process, rule or alert, or a rule was refused
-  2    wrong usage, a filter that does not parse, or a pid that several processes had
+  1    failure, or no such process, rule, alert or binary, or a rule was refused, or a copy of a
+       binary is damaged
+  2    wrong usage, a filter that does not parse, a pid that several processes had, or the beginning
+       of several hashes
   3    the recorder cannot be reached
-  130  an export or the test of a rule was interrupted";
+  130  an export, the test of a rule, or reading copies of binaries was interrupted";
 
 /// Ask BPF Recorder what ran on this machine
 ///
@@ -139,6 +145,14 @@ pub enum Command {
         command: RuleCommand,
     },
 
+    /// List what ran by its content, and take out the copies that were kept
+    #[command(subcommand_required = true, arg_required_else_help = true)]
+    #[command(disable_help_subcommand = true)]
+    Binaries {
+        #[command(subcommand)]
+        command: BinaryCommand,
+    },
+
     /// Write records to a file
     ///
     /// The file appears only when it is complete, and only its owner may read it: command lines
@@ -200,6 +214,24 @@ pub struct Selection {
     /// Take only processes that began earlier
     #[arg(long, value_name = "TIME")]
     pub until: Option<String>,
+}
+
+impl Selection {
+    /// What was asked for beyond the ordinary, here or by other options, as it can be left out.
+    pub(crate) fn narrowing(&self, options: &[(&str, bool)]) -> Vec<String> {
+        let mut parts = Vec::new();
+        let filter = self.filter.join(" ");
+        if !filter.is_empty() {
+            parts.push(format!("`{}`", common::escape::terminal(&filter)));
+        }
+        let times = [("--since", self.since.is_some()), ("--until", self.until.is_some())];
+        for (option, is_given) in times.iter().chain(options) {
+            if *is_given {
+                parts.push(format!("`{option}`"));
+            }
+        }
+        parts
+    }
 }
 
 #[derive(Debug, Args)]

@@ -3,7 +3,8 @@
 use std::io::{self, BufWriter, StdoutLock, Write};
 
 use clap::CommandFactory;
-use common::bus::{self, AlertsProxy, ManagerProxy, ProcessesProxy, RulesProxy};
+use common::bus::{self, AlertsProxy, BinariesProxy, ManagerProxy, ProcessesProxy, RulesProxy};
+use jiff::Timestamp;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use zbus::Connection;
 
@@ -11,7 +12,7 @@ use crate::args::{Cli, Command, Format, Global, ProcessRef, Selection};
 use crate::connect::connect;
 use crate::error::CommandError;
 use crate::screen::Screen;
-use crate::{alerts, events, export, fields, health, rules, show, top, tree, when};
+use crate::{alerts, binaries, events, export, fields, health, rules, show, top, tree, when};
 
 /// Does what the command line asks for, on standard output.
 pub async fn run(cli: Cli) -> Result<(), CommandError> {
@@ -42,6 +43,7 @@ pub async fn run(cli: Cli) -> Result<(), CommandError> {
         }
         Command::Alerts(args) => alerts::run(global, args).await,
         Command::Rules { command } => rules::run(global, command).await,
+        Command::Binaries { command } => binaries::run(global, command).await,
         Command::Export(args) => {
             let filter = filter_of(&args.selection, global)?;
             if global.json && args.format == Format::Csv {
@@ -97,6 +99,10 @@ impl Context {
         AlertsProxy::new(self.connection()).await.map_err(|error| bus::Error::ZBus(error).into())
     }
 
+    pub(crate) async fn binaries(&self) -> Result<BinariesProxy<'static>, CommandError> {
+        BinariesProxy::new(self.connection()).await.map_err(|error| bus::Error::ZBus(error).into())
+    }
+
     /// The error of asking for a process, with the table of those that a pid may mean.
     pub(crate) fn process_error(&self, process: ProcessRef, error: bus::Error) -> CommandError {
         match error {
@@ -107,14 +113,19 @@ impl Context {
 }
 
 pub(crate) fn filter_of(selection: &Selection, global: &Global) -> Result<String, CommandError> {
-    let zone = Screen::stdout(global).zone;
-    let now = jiff::Timestamp::now().to_zoned(zone);
-    let time = |option, text: &Option<String>| {
-        text.as_ref().map(|text| when::parse(option, text, &now)).transpose()
-    };
-    let since = time("--since", &selection.since)?;
-    let until = time("--until", &selection.until)?;
+    let since = time_of("--since", selection.since.as_deref(), global)?;
+    let until = time_of("--until", selection.until.as_deref(), global)?;
     Ok(when::filter_text(&selection.filter, since, until))
+}
+
+/// The time that an option names, in the zone that times are shown in.
+pub(crate) fn time_of(
+    option: &str,
+    text: Option<&str>,
+    global: &Global,
+) -> Result<Option<Timestamp>, CommandError> {
+    let now = Timestamp::now().to_zoned(Screen::stdout(global).zone);
+    text.map(|text| when::parse(option, text, &now)).transpose()
 }
 
 /// Waits for Ctrl-C or a request to end, where something must be done first.

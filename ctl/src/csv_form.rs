@@ -10,7 +10,7 @@ use common::escape;
 use crate::error::CommandError;
 use crate::row;
 
-pub(crate) const COLUMNS: [&str; 27] = [
+pub(crate) const COLUMNS: [&str; 28] = [
     "@timestamp",
     "event.action",
     "event.sequence",
@@ -25,6 +25,7 @@ pub(crate) const COLUMNS: [&str; 27] = [
     "group.name",
     "process.name",
     "process.executable",
+    "process.hash.sha256",
     "process.command_line",
     "process.working_directory",
     "process.start",
@@ -62,6 +63,7 @@ pub(crate) fn row(event: &Event<'_>) -> [String; COLUMNS.len()] {
         text(event.group.as_ref().and_then(|group| group.name.as_deref())),
         safe(row::name(event)),
         text(process.executable.as_deref()),
+        text(process.hash.as_ref().map(|hash| &*hash.sha256)),
         text(process.command_line.as_deref()),
         text(process.working_directory.as_deref()),
         safe(&process.start),
@@ -105,12 +107,18 @@ pub(crate) fn error(error: csv::Error) -> CommandError {
 
 #[cfg(test)]
 mod tests {
+    use std::borrow::Cow;
+
+    use common::binary::Hashes;
+
     use super::*;
     use crate::row::tests::{ended, event};
 
     #[test]
     fn a_record_is_one_row_under_its_titles() {
-        let event = ended(event(4711, "curl -o x,y"), 1, 5);
+        let mut event = ended(event(4711, "curl -o x,y"), 1, 5);
+        let hash = Hashes { sha256: "9f86d081".to_owned(), ..Hashes::default() };
+        event.process.hash = Some(Cow::Owned(hash));
         let mut writer = csv::Writer::from_writer(Vec::new());
         writer.write_record(COLUMNS).unwrap();
         writer.write_record(row(&event)).unwrap();
@@ -118,7 +126,7 @@ mod tests {
         assert_eq!(
             text.lines().nth(1).unwrap(),
             "2026-11-24T14:03:27.512345678Z,exec,7,3f2a9c81d0b4-4711-1a2b,4711,1,3f2a9c81d0b4-1-5,,0,\
-             root,,,curl,/usr/bin/curl,\"curl -o x,y\",,2026-11-24T14:03:27.500000000Z,\
+             root,,,curl,/usr/bin/curl,9f86d081,\"curl -o x,y\",,2026-11-24T14:03:27.500000000Z,\
              2026-11-24T14:03:28Z,failed,1,,5,,,,,"
         );
     }

@@ -128,6 +128,10 @@ impl From<bus::Error> for CommandError {
             }
             bus::Error::Busy(text) => Self::failure(named("the recorder is busy", &text))
                 .hint("end other queries, or try again"),
+            bus::Error::NotKept(text) => Self::failure(named("there is no copy", &text))
+                .hint("`bpfctl binaries show HASH` tells what is known of it all the same"),
+            bus::Error::Damaged(text) => Self::failure(named("the copy is damaged", &text))
+                .hint("it is not handed out; `bpfctl binaries verify` checks every copy"),
             bus::Error::Failed(text) => Self::failure(named("the recorder failed", &text))
                 .hint("`bpfctl health` and the log of bpf-recorderd say more"),
         }
@@ -227,6 +231,8 @@ mod tests {
         check(bus::Error::NotFound(text()), 1);
         check(bus::Error::AccessDenied(text()), 1);
         check(bus::Error::Busy(text()), 1);
+        check(bus::Error::NotKept(text()), 1);
+        check(bus::Error::Damaged(text()), 1);
         check(bus::Error::InvalidFilter(text()), 2);
         check(bus::Error::InvalidArgument(text()), 2);
         check(bus::Error::Ambiguous(text()), 2);
@@ -253,6 +259,8 @@ mod tests {
             bus::Error::Ambiguous(String::new()),
             bus::Error::ReadOnly(String::new()),
             bus::Error::Busy(String::new()),
+            bus::Error::NotKept(String::new()),
+            bus::Error::Damaged(String::new()),
             bus::Error::Failed(String::new()),
         ] {
             let error = CommandError::from(error);

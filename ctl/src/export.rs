@@ -4,12 +4,11 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
-use tempfile::NamedTempFile;
-
 use crate::args::{Export, Format};
 use crate::command::{Context, Interrupt};
 use crate::csv_form;
 use crate::error::{CommandError, Kind as ErrorKind};
+use crate::new_file::{NewFile, cannot, exists};
 use crate::progress::Progress;
 use crate::stream::{Kind, Stream, event_of};
 use crate::text;
@@ -46,11 +45,6 @@ impl Destination {
     }
 }
 
-fn exists(path: &Path) -> CommandError {
-    CommandError::failure(format!("{} exists", path.display()))
-        .hint("choose another name, or overwrite it with --force")
-}
-
 pub(crate) async fn run(
     context: &mut Context,
     destination: Destination,
@@ -74,11 +68,6 @@ pub(crate) async fn run(
     Ok(())
 }
 
-fn cannot(path: &Path, error: &io::Error) -> CommandError {
-    CommandError::failure(format!("cannot write {}: {error}", path.display()))
-}
-
-/// Only its owner may read the file. It is removed again when anything fails.
 async fn to_new_file(
     context: &mut Context,
     path: &Path,
@@ -86,21 +75,9 @@ async fn to_new_file(
     format: Format,
     filter: &str,
 ) -> Result<(), CommandError> {
-    let directory = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    let file = NamedTempFile::new_in(directory).map_err(|error| cannot(path, &error))?;
+    let file = NewFile::create(path, may_replace)?;
     let count = copy(context, filter, format, true, Some(file.as_file())).await?;
-    file.as_file().sync_all().map_err(|error| cannot(path, &error))?;
-    if may_replace {
-        file.persist(path).map_err(|error| cannot(path, &error.error))?;
-    } else {
-        file.persist_noclobber(path).map_err(|error| match error.error.kind() {
-            io::ErrorKind::AlreadyExists => exists(path),
-            _ => cannot(path, &error.error),
-        })?;
-    }
+    file.persist()?;
     let records = text::counted(count, "record");
     let _ = writeln!(
         io::stderr(),

@@ -7,13 +7,16 @@ pub mod args;
 pub mod error;
 
 mod alerts;
+mod binaries;
 mod command;
 mod connect;
+mod content;
 mod csv_form;
 mod events;
 mod export;
 mod fields;
 mod health;
+mod new_file;
 mod page;
 mod progress;
 mod row;

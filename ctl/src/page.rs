@@ -37,6 +37,11 @@ impl<'s> Page<'s> {
         self.line(&[(Tone::Plain, "  "), (Tone::Dim, name), (Tone::Plain, &space), (tone, value)]);
     }
 
+    /// What makes one look twice.
+    pub(crate) fn attention(&mut self, what: &str) {
+        self.toned_field("attention", Tone::Killed, what);
+    }
+
     pub(crate) fn optional(&mut self, name: &str, value: Option<&str>) {
         if let Some(value) = value {
             self.field(name, value);

@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 
 use crate::args::ProcessRef;
 use crate::command::Context;
+use crate::content;
 use crate::error::{self, CommandError};
 use crate::page::Page;
 use crate::row;
@@ -98,7 +99,10 @@ fn image_after(
     previous: Option<&Event<'_>>,
     screen: &Screen,
 ) {
-    executable(page, image, screen);
+    executable(page, image);
+    file(page, image, screen);
+    content::executable(page, image);
+    content::script(page, image);
     arguments(page, image);
     identity(page, image);
     namespaces(page, image);
@@ -161,11 +165,14 @@ fn origin(image: &Event<'_>) -> &'static str {
     }
 }
 
-fn executable(page: &mut Page<'_>, image: &Event<'_>, screen: &Screen) {
+fn executable(page: &mut Page<'_>, image: &Event<'_>) {
     page.field("executable", image.process.executable.as_deref().unwrap_or("(none)"));
     page.optional("script", image.recorder.script.as_deref());
     page.optional("name in kernel", image.recorder.comm.as_deref());
     page.optional("directory", image.process.working_directory.as_deref());
+}
+
+fn file(page: &mut Page<'_>, image: &Event<'_>, screen: &Screen) {
     let Some(file) = &image.recorder.file else { return };
     let size = text::size(file.size_bytes);
     page.field("file", &format!("{size}, mode {}, owner {}:{}", file.mode, file.uid, file.gid));
@@ -173,12 +180,12 @@ fn executable(page: &mut Page<'_>, image: &Event<'_>, screen: &Screen) {
     page.field("modified", &text::date_time_of(&file.mtime, &screen.zone));
     page.field("changed", &text::date_time_of(&file.ctime, &screen.zone));
     for (is_so, what) in [
-        (file.memfd, "exists in memory only (memfd)"),
-        (file.deleted, "had no name any more (deleted)"),
+        (file.memfd, content::MEMFD),
+        (file.deleted, content::DELETED),
         (file.upper_layer, "written after the container started (upper layer)"),
     ] {
         if is_so {
-            page.toned_field("attention", Tone::Killed, what);
+            page.attention(what);
         }
     }
 }

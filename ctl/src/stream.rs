@@ -1,5 +1,6 @@
 //! Results of the recorder: NDJSON on a pipe, read line by line as it comes.
 
+use std::io;
 use std::os::fd::OwnedFd;
 
 use common::ecs::{Done, Event, Gap};
@@ -22,7 +23,7 @@ pub(crate) enum Kind {
     Missed(u64),
 }
 
-/// Records or alerts, and what stands between them.
+/// Records, alerts or binaries, and what stands between them.
 pub(crate) struct Stream {
     lines: Lines,
     done: Option<Done>,
@@ -78,10 +79,7 @@ pub(crate) struct Lines {
 
 impl Lines {
     pub(crate) fn new(pipe: zbus::OwnedFd) -> Result<Self, CommandError> {
-        let receiver = Receiver::from_owned_fd(OwnedFd::from(pipe)).map_err(|error| {
-            CommandError::failure(format!("the recorder's answer is not a pipe: {error}"))
-        })?;
-        let reader = BufReader::with_capacity(BUFFER_BYTES, receiver);
+        let reader = BufReader::with_capacity(BUFFER_BYTES, receiver(pipe)?);
         Ok(Self { reader, line: Vec::new() })
     }
 
@@ -98,9 +96,7 @@ impl Lines {
     async fn read_line(&mut self) -> Result<bool, CommandError> {
         self.line.clear();
         loop {
-            let part = self.reader.fill_buf().await.map_err(|error| {
-                CommandError::failure(format!("cannot read from the recorder: {error}"))
-            })?;
+            let part = self.reader.fill_buf().await.map_err(|error| unreadable(&error))?;
             if part.is_empty() {
                 return Ok(false);
             }
@@ -117,6 +113,17 @@ impl Lines {
             }
         }
     }
+}
+
+/// What the recorder sends, as bytes.
+pub(crate) fn receiver(pipe: zbus::OwnedFd) -> Result<Receiver, CommandError> {
+    Receiver::from_owned_fd(OwnedFd::from(pipe)).map_err(|error| {
+        CommandError::failure(format!("the recorder's answer is not a pipe: {error}"))
+    })
+}
+
+pub(crate) fn unreadable(error: &io::Error) -> CommandError {
+    CommandError::failure(format!("cannot read from the recorder: {error}"))
 }
 
 fn cut_off() -> CommandError {

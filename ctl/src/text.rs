@@ -49,12 +49,14 @@ pub(crate) fn number(value: u64) -> String {
 
 /// `1 record`, `12,481 records`
 pub(crate) fn counted(value: u64, noun: &str) -> String {
-    let ending = match (value, noun) {
-        (1, _) => "",
-        (_, "process") => "es",
-        _ => "s",
+    let (stem, ending) = match noun {
+        _ if value == 1 => (noun, ""),
+        "process" => (noun, "es"),
+        "copy" => ("cop", "ies"),
+        "binary" => ("binar", "ies"),
+        _ => (noun, "s"),
     };
-    format!("{} {noun}{ending}", number(value))
+    format!("{} {stem}{ending}", number(value))
 }
 
 /// `1.4 MiB`
@@ -138,6 +140,7 @@ mod tests {
         assert_eq!(number(1_234_567), "1,234,567");
         assert_eq!(counted(1, "record"), "1 record");
         assert_eq!(counted(2, "process"), "2 processes");
+        assert_eq!(counted(0, "copy"), "0 copies");
         assert_eq!(size(0), "0 B");
         assert_eq!(size(1536), "1.5 KiB");
         assert_eq!(size(64 << 20), "64 MiB");

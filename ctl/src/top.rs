@@ -78,4 +78,18 @@ mod tests {
             ]
         );
     }
+
+    #[test]
+    fn the_whole_of_a_hash_needs_a_wide_terminal() {
+        let hash = "9f86d081".repeat(8);
+        let count = Count { value: hash.clone(), count: 1, first_ns: 0, last_ns: 0 };
+        let value = |width| {
+            let table = table(std::slice::from_ref(&count), &Screen::plain(width));
+            table.lines().nth(1).unwrap()[57..].to_owned()
+        };
+        assert_eq!(value(None), hash);
+        assert_eq!(value(Some(121)), hash);
+        // The beginning of a hash is as good, but for the mark.
+        assert_eq!(value(Some(80)), format!("{}…", &hash[..22]));
+    }
 }

@@ -4,6 +4,10 @@
 
 #[path = "cli/alerts.rs"]
 mod alerts;
+#[path = "cli/binaries.rs"]
+mod binaries;
+#[path = "cli/binaries_get.rs"]
+mod binaries_get;
 #[path = "cli/help.rs"]
 mod help;
 #[path = "cli/rules.rs"]
@@ -28,6 +32,20 @@ fn command(server: &Server, line: &str) -> Command {
 
 fn run(server: &Server, line: &str) -> Output {
     command(server, line).output().expect("bpfctl runs")
+}
+
+/// What was written to a terminal, up to a text, or until nobody holds it any more.
+fn read_terminal(mut master: std::fs::File, end: Option<&str>) -> String {
+    let mut found = String::new();
+    let mut part = [0; 1000];
+    // An error is how the end of a terminal is told.
+    while let Ok(length @ 1..) = master.read(&mut part) {
+        found.push_str(text(&part[..length]));
+        if end.is_some_and(|end| found.contains(end)) {
+            break;
+        }
+    }
+    found
 }
 
 fn text(bytes: &[u8]) -> &str {
@@ -129,8 +147,13 @@ fn no_such_process_is_a_failure() {
 fn a_process_is_shown_and_drawn() {
     let (out, _) = check("show 100", 0);
     assert!(out.starts_with("▶ running  sh  pid 100\n"), "{out}");
+    assert!(out.contains(&format!("\n  sha256            {}\n", "9f86".repeat(16))), "{out}");
+    let package = "  package           dash (dpkg), modified: not as the package brought it\n";
+    assert!(out.contains(&format!("\n  copy              kept\n{package}")), "{out}");
     let (out, _) = check("show 100 --json", 0);
     assert_eq!(out, server::RECORDS[0]);
+    let (out, _) = check("show 101", 0);
+    assert!(out.contains("\n  content           not known: the process had ended and"), "{out}");
     let (out, _) = check("tree 101", 0);
     assert!(out.contains("▸ 101"), "{out}");
 }

@@ -145,23 +145,11 @@ fn remarks(args: &AlertList, found: &Found, has_closed: bool) -> Vec<String> {
 
 /// What was asked for beyond the ordinary, as it can be left out.
 fn narrowing(args: &AlertList) -> Vec<String> {
-    let mut parts = Vec::new();
-    let filter = args.selection.filter.join(" ");
-    if !filter.is_empty() {
-        parts.push(format!("`{}`", common::escape::terminal(&filter)));
-    }
-    for (option, is_given) in [
-        ("--since", args.selection.since.is_some()),
-        ("--until", args.selection.until.is_some()),
+    args.selection.narrowing(&[
         ("--status", !args.statuses.is_empty() && !args.statuses.contains(&None)),
         ("--level", args.level.is_some()),
         ("--rule", args.rule.is_some()),
-    ] {
-        if is_given {
-            parts.push(format!("`{option}`"));
-        }
-    }
-    parts
+    ])
 }
 
 async fn follow(

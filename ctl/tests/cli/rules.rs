@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
-use std::io::{Read, Write};
+use std::io::Write;
 use std::path::Path;
 use std::process::{Output, Stdio};
 
@@ -11,7 +11,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::server::{Server, rules};
-use crate::{check, command, text};
+use crate::{check, command, read_terminal, text};
 
 /// With arguments that have spaces; gives the exit status, standard output and standard error.
 fn run(args: &[&str]) -> (Option<i32>, String, String) {
@@ -277,20 +277,6 @@ fn a_terminal_is_told_how_far_an_upload_is() {
     let err = read_terminal(terminal.master.into(), None);
     assert!(err.contains("\r\x1b[Kuploading 2/3\r\x1b[K"), "{err:?}");
     assert!(err.ends_with("\r\x1b[K"), "{err:?}");
-}
-
-/// What was written to a terminal, up to a text, or until nobody holds it any more.
-fn read_terminal(mut master: std::fs::File, end: Option<&str>) -> String {
-    let mut found = String::new();
-    let mut part = [0; 1000];
-    // An error is how the end of a terminal is told.
-    while let Ok(length @ 1..) = master.read(&mut part) {
-        found.push_str(text(&part[..length]));
-        if end.is_some_and(|end| found.contains(end)) {
-            break;
-        }
-    }
-    found
 }
 
 #[test]

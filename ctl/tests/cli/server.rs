@@ -4,6 +4,8 @@
 
 #[path = "server/alerts.rs"]
 pub(crate) mod alerts;
+#[path = "server/binaries.rs"]
+pub(crate) mod binaries;
 #[path = "server/rules.rs"]
 pub(crate) mod rules;
 
@@ -11,19 +13,22 @@ use std::io::Write;
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, LazyLock};
 
+use common::binary::{Hashes, Package, PackageState, Storage, Unread};
 use common::bus::{Candidate, Count, Error, PATH};
 use common::ecs::{Done, Event, Gap, Line};
 use common::filter::Filter;
 use common::health::{Capture, Health, Store};
 use common::id::{BootId, ProcessId};
 use common::record::{
-    Context, End, Executable, ObservedEnd, Parent, ParentSource, PathState, PathText, Record,
-    Source, Strings, StringsState,
+    Content, Context, End, Executable, FileContent, ObservedEnd, Parent, ParentSource, PathState,
+    PathText, Record, Source, Strings, StringsState,
 };
 use tempfile::TempDir;
 use tokio::net::UnixListener;
 use zbus::connection::Builder;
 use zbus::{Guid, interface};
+
+use self::binaries::Copies;
 
 /// 2026-11-24T08:50:06Z
 const TIME_NS: i64 = 1_795_510_206_000_000_000;
@@ -67,7 +72,9 @@ fn record(pid: u32) -> Record {
         tty: None,
         comm: Arc::from(*b"sh"),
         executable: Arc::new(Executable { path, ..Executable::absent() }),
+        content: content(pid),
         script: None,
+        script_content: Content::Unknown,
         working_directory: PathText::absent(),
         args: Strings {
             bytes: Arc::from(args),
@@ -78,6 +85,29 @@ fn record(pid: u32) -> Record {
         env: Strings::absent(),
         context: Arc::new(context),
         end: (pid > 100).then(|| end(time_ns, (pid == 102).then_some(9))),
+    }
+}
+
+/// Of the first it is known, of the second why it is not.
+fn content(pid: u32) -> Content {
+    match pid {
+        100 => Content::Read(Arc::new(FileContent {
+            hashes: Hashes {
+                sha256: "9f86".repeat(16),
+                sha1: "a94a".repeat(10),
+                md5: "098f".repeat(8),
+            },
+            package: Some(Package {
+                name: "dash".to_owned(),
+                version: None,
+                manager: "dpkg".to_owned(),
+                state: PackageState::Modified,
+            }),
+            storage: Storage::Kept,
+            ..FileContent::default()
+        })),
+        101 => Content::Unread(Unread::Gone),
+        _ => Content::Unknown,
     }
 }
 
@@ -208,7 +238,8 @@ impl Processes {
 
     async fn get(&self, id: &str) -> Result<String, Error> {
         resolve(id)?;
-        Ok(format!("[{}]", RECORDS[0].trim_end()))
+        let at = if id == "101" { 1 } else { 0 };
+        Ok(format!("[{}]", RECORDS[at].trim_end()))
     }
 
     async fn tree(
@@ -274,6 +305,10 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn start() -> Self {
+        Self::with_copies(Copies::default())
+    }
+
+    pub(crate) fn with_copies(copies: Copies) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
@@ -284,7 +319,7 @@ impl Server {
             let _inside = runtime.enter();
             UnixListener::bind(directory.path().join("socket")).unwrap()
         };
-        runtime.spawn(serve(listener));
+        runtime.spawn(serve(listener, copies));
         Self { directory, _runtime: runtime }
     }
 
@@ -293,7 +328,7 @@ impl Server {
     }
 }
 
-async fn serve(listener: UnixListener) {
+async fn serve(listener: UnixListener, copies: Copies) {
     let mut connections = Vec::new();
     while let Ok((stream, _)) = listener.accept().await {
         let stream = stream.into_std().unwrap();
@@ -304,6 +339,7 @@ async fn serve(listener: UnixListener) {
             .serve_at(PATH, Manager)
             .serve_at(PATH, rules::Rules)
             .serve_at(PATH, alerts::Alerts)
+            .serve_at(PATH, binaries::Binaries { copies })
             .build()
             .await;
         connections.extend(connection);
