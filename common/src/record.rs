@@ -285,6 +285,9 @@ pub struct FileContent {
     pub capabilities: Option<String>,
     /// Whether a copy was kept. May have been evicted since.
     pub storage: Storage,
+    /// The file was changed so shortly before it ran, and was read so late, that its times do not
+    /// prove that this content ran.
+    pub is_uncertain: bool,
 }
 
 /// Who a process is and where it lives: the part that most processes share with others.

@@ -206,6 +206,13 @@ fn parent_process<'a>(parent: &'a Parent, notes: &mut Notes) -> ParentProcess<'a
 fn extra<'a>(record: &'a Record, notes: &mut Notes) -> Extra<'a> {
     let context = (!record.context.is_unknown).then_some(&*record.context);
     let file = &record.executable;
+    for (field, content) in
+        [("process.hash", &record.content), ("recorder.script_content", &record.script_content)]
+    {
+        if content.read().is_some_and(|read| read.is_uncertain) {
+            notes.add(field, "the file was changed just before it ran: it may have held another");
+        }
+    }
     if matches!(record.end, Some(End { observed: None })) {
         notes.add("process.end", "ended while nobody watched");
     }

@@ -127,6 +127,7 @@ fn content(file: &Executable) -> Content {
             }),
             capabilities: choice.is_multiple_of(6).then(|| "cap_net_raw=ep".to_owned()),
             storage: Storage::Kept,
+            is_uncertain: choice.is_multiple_of(9),
         })),
     }
 }

@@ -62,6 +62,7 @@ fn content(digits: &str) -> FileContent {
         }),
         capabilities: Some("cap_net_raw=ep".into()),
         storage: Storage::Kept,
+        is_uncertain: false,
     }
 }
 

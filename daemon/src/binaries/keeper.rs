@@ -123,6 +123,7 @@ impl Keeper {
             package,
             capabilities,
             storage: taken.storage,
+            is_uncertain: false,
         };
         Ok((content, taken.stored_bytes))
     }

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use common::binary::Storage;
 use common::record::{Content, FileContent};
@@ -15,6 +16,10 @@ use crate::store::{Control, Reader};
 
 /// Copies that are looked for at once when room is needed.
 const EVICTION_BATCH: u32 = 64;
+
+/// How often, and after which time, the database is asked once more for what may go.
+const MOST_ATTEMPTS: u32 = 3;
+const BATCH: Duration = Duration::from_millis(150);
 
 pub(super) struct Stock {
     /// `None` where no copy can be kept.
@@ -151,15 +156,17 @@ impl Stock {
         let mut evicted = Vec::new();
         // Asked for anew each time: what was pinned meanwhile must stay.
         let mut evictable = VecDeque::new();
-        let mut is_asked = false;
+        let mut attempts = 0;
         while accounts.kept_bytes + accounts.reserved_bytes > limit {
             let Some(sha256) = evictable.pop_front() else {
-                if std::mem::replace(&mut is_asked, true) && evicted.is_empty() {
-                    break;
-                }
                 evictable = self.evictable(&evicted);
                 if evictable.is_empty() {
-                    break;
+                    attempts += 1;
+                    if attempts == MOST_ATTEMPTS || accounts.kept_bytes == 0 {
+                        break;
+                    }
+                    // What was kept just now is written down with the next batch.
+                    std::thread::sleep(BATCH);
                 }
                 continue;
             };
@@ -231,6 +238,7 @@ impl Stock {
                     package: None,
                     capabilities: None,
                     storage: Storage::Kept,
+                    is_uncertain: false,
                 };
                 let (content, size_bytes) = (Arc::new(content), taken.size_bytes);
                 self.pipeline.found(Found::Orphan { content, size_bytes, stored_bytes });

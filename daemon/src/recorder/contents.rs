@@ -9,7 +9,7 @@ use std::sync::mpsc::{SyncSender, TrySendError};
 
 use common::binary::Unread;
 use common::health::Files;
-use common::record::{Content, FileIdentity, PathState, Record, Source};
+use common::record::{Content, FileContent, FileIdentity, PathState, Record, Source};
 use quick_cache::unsync::Cache;
 
 use crate::binaries::{About, Answer, Figures, Question};
@@ -209,6 +209,9 @@ impl Contents {
             About::File(identity) => identity,
             About::Script => {
                 let Some(file) = script else { return (None, Vec::new()) };
+                if file.identity().is_some_and(|file| is_fresh(&file, question.time_ns)) {
+                    content = uncertain(&content);
+                }
                 let (row, time_ns) = (question.row, question.time_ns);
                 let finding = Finding::Script { row, time_ns, file, content, stored_bytes };
                 return (Some(finding), Vec::new());
@@ -222,8 +225,11 @@ impl Contents {
             // Something else ran by then, and the file may have been written to.
             content = Content::Unread(Unread::Changed);
         }
+        if way == Some(Way::Path) && is_fresh(&identity, question.time_ns) {
+            content = uncertain(&content);
+        }
         let is_lasting = match &content {
-            Content::Read(_) => is_final,
+            Content::Read(read) => is_final && !read.is_uncertain,
             Content::Unread(reason) => matches!(
                 reason,
                 Unread::NotPermitted | Unread::NotRegular | Unread::TooLarge | Unread::Failed
@@ -242,6 +248,16 @@ impl Contents {
             .collect();
         let finding = (!is_recorded).then_some(Finding::File { identity, content, stored_bytes });
         (finding, records)
+    }
+}
+
+/// What was read later, by its path, of a file that was changed just before it ran.
+fn uncertain(content: &Content) -> Content {
+    match content {
+        Content::Read(read) => {
+            Content::Read(Arc::new(FileContent { is_uncertain: true, ..(**read).clone() }))
+        }
+        other => other.clone(),
     }
 }
 

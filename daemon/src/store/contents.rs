@@ -27,6 +27,7 @@ pub(super) fn content_of(row: &Row<'_>) -> rusqlite::Result<Content> {
         package: package_of(row)?,
         capabilities: row.get("capabilities")?,
         storage: decode(&Storage::ALL, row.get("storage")?),
+        is_uncertain: row.get("is_uncertain")?,
     })))
 }
 

@@ -88,9 +88,10 @@ pub(super) fn inherit(
     let Some(known) = known else { return Ok(()) };
     connection
         .prepare_cached(
-            "UPDATE executable SET (binary, unread, package, package_version, package_manager, \
-             package_state, capabilities) = (SELECT binary, unread, package, package_version, \
-             package_manager, package_state, capabilities FROM executable WHERE id = ?2) \
+            "UPDATE executable SET (binary, unread, is_uncertain, package, package_version, \
+             package_manager, package_state, capabilities) = (SELECT binary, unread, \
+             is_uncertain, package, package_version, package_manager, package_state, \
+             capabilities FROM executable WHERE id = ?2) \
              WHERE id = ?1 AND binary IS NULL AND unread IS NULL",
         )?
         .execute([executable, known])?;
@@ -230,7 +231,8 @@ fn attach(
     connection
         .prepare_cached(
             "UPDATE executable SET binary = ?2, unread = ?3, package = ?4, package_version = ?5, \
-             package_manager = ?6, package_state = ?7, capabilities = ?8 WHERE id = ?1",
+             package_manager = ?6, package_state = ?7, capabilities = ?8, is_uncertain = ?9 \
+             WHERE id = ?1",
         )?
         .execute(params![
             executable,
@@ -241,6 +243,7 @@ fn attach(
             package.map(|package| &package.manager),
             package.map(|package| code(&PackageState::ALL, package.state)),
             read.and_then(|read| read.capabilities.as_ref()),
+            read.is_some_and(|read| read.is_uncertain),
         ])?;
     Ok(())
 }

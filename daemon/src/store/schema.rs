@@ -268,6 +268,8 @@ CREATE TABLE binary (
 -- 3 not regular, 4 too large, 5 busy, 6 failed, 7 ambiguous).
 ALTER TABLE executable ADD COLUMN binary INTEGER REFERENCES binary (id);
 ALTER TABLE executable ADD COLUMN unread INTEGER;
+-- Its times do not prove that it held that.
+ALTER TABLE executable ADD COLUMN is_uncertain INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE executable ADD COLUMN package TEXT;
 ALTER TABLE executable ADD COLUMN package_version TEXT;
 ALTER TABLE executable ADD COLUMN package_manager TEXT;

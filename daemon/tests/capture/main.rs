@@ -7,6 +7,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "part of the tests")]
 
 mod arguments;
+mod binaries;
 mod client;
 mod database;
 mod detection;

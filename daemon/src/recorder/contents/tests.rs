@@ -3,7 +3,7 @@
 use std::sync::mpsc::{Receiver, sync_channel};
 
 use common::filter::sample;
-use common::record::{Executable, FileContent, PathText};
+use common::record::{Executable, PathText};
 use proptest::strategy::{Strategy as _, ValueTree as _};
 use proptest::test_runner::TestRunner;
 
@@ -91,9 +91,12 @@ fn a_file_that_was_just_changed_is_asked_about_each_time() {
     let first = questions.try_recv().unwrap();
     let second = questions.try_recv().unwrap();
     let not_final = Answer { is_final: false, ..answer(first, read(), Way::Path) };
-    contents.take(not_final);
+    let (finding, _) = contents.take(not_final);
+    let Some(Finding::File { content: Content::Read(found), .. }) = finding else { panic!() };
+    assert!(found.is_uncertain);
     assert!(matches!(contents.look(&exec(3, fresh)), Look::Asked));
-    contents.take(answer(second, read(), Way::Path));
+    let by_process = Way::Process { boottime_ns: 0, ctime_ns: fresh };
+    contents.take(answer(second, read(), by_process));
     // A later exec, with the same times: what was read after they had settled holds for it.
     let later = Record { time_ns: 101 * SECOND, ..exec(4, fresh) };
     assert!(matches!(contents.look(&later), Look::Settled(Content::Read(_))));
