@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use common::ecs::Gap;
-use common::health::{Capture, Health, Kinds, Named, Program};
+use common::health::{Capture, Files, Health, Kinds, Named, Program};
 use jiff::Timestamp;
 
 use crate::command::Context;
@@ -125,6 +125,7 @@ fn health_page(health: &Health, gaps: &[Gap], screen: &Screen) -> String {
         flow(&mut page, capture);
         programs(&mut page, &capture.programs);
         processes(&mut page, capture);
+        files(&mut page, &capture.files);
     }
     store(&mut page, health, screen);
     page.section("host");
@@ -239,6 +240,20 @@ fn processes(page: &mut Page<'_>, capture: &Capture) {
     page.field("memory", &size(capture.resident_bytes));
 }
 
+fn files(page: &mut Page<'_>, files: &Files) {
+    page.section("executed files, in this run");
+    page.field("read", &number(files.read));
+    page.field("known already", &number(files.known));
+    page.field("waiting", &number(files.waiting));
+    named(page, "not read", &files.unread);
+    lost_field(page, "not asked for", files.not_asked, " (too many at once)");
+    let late = " events, by rules that ask for a hash";
+    lost_field(page, "not judged", files.not_judged, late);
+    let copies = format!("{}, {} on disk", number(files.kept), size(files.kept_bytes));
+    page.field("copies", &copies);
+    page.field("removed for room", &number(files.evicted));
+}
+
 fn store(page: &mut Page<'_>, health: &Health, screen: &Screen) {
     let store = &health.store;
     page.section("database");
@@ -338,6 +353,32 @@ losses, in this run
   records lost      0
 ";
         assert!(page.starts_with(expected), "{page}");
+    }
+
+    #[test]
+    fn files_that_were_not_read_are_counted_by_reason() {
+        let mut health = sample();
+        health.capture.as_mut().unwrap().files = Files {
+            read: 1234,
+            unread: vec![Named { name: "gone".to_owned(), count: 2 }],
+            not_judged: 1,
+            kept: 3,
+            kept_bytes: 5 << 20,
+            ..Files::default()
+        };
+        let page = health_page(&health, &[], &Screen::plain(None));
+        let expected = "
+executed files, in this run
+  read              1,234
+  known already     0
+  waiting           0
+  not read          ! 2 of gone
+  not asked for     0
+  not judged        !! 1 events, by rules that ask for a hash
+  copies            3, 5.0 MiB on disk
+  removed for room  0
+";
+        assert!(page.contains(expected), "{page}");
     }
 
     #[test]

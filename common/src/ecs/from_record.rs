@@ -277,6 +277,27 @@ fn extra<'a>(record: &'a Record, notes: &mut Notes) -> Extra<'a> {
     }
 }
 
+impl Event<'static> {
+    /// Adds what was found out of the executable after the event.
+    pub fn set_content(&mut self, found: &Content) {
+        self.process.hash = found.read().map(|read| Cow::Owned(read.hashes.clone()));
+        self.recorder.content = content(found).map(|content| Box::new(content.into_owned()));
+    }
+}
+
+impl FileContent<'_> {
+    fn into_owned(self) -> FileContent<'static> {
+        FileContent {
+            hash: self.hash.map(|hash| Cow::Owned(hash.into_owned())),
+            storage: self.storage,
+            unread: self.unread,
+            elf: self.elf.map(|elf| Cow::Owned(elf.into_owned())),
+            package: self.package.map(|package| Cow::Owned(package.into_owned())),
+            capabilities: self.capabilities.map(|text| Cow::Owned(text.into_owned())),
+        }
+    }
+}
+
 /// Without the hashes.
 fn content(content: &Content) -> Option<Box<FileContent<'_>>> {
     let content = match content {

@@ -7,12 +7,14 @@ use std::ops::ControlFlow;
 use common::alert::{Alert, AlertRule, Change, Correlation, FieldMatch, Status, Triage};
 use common::ecs::Event;
 use common::filter::{Expr, Filter};
+use common::record::Content;
 use common::rule::Level;
 use common::time::rfc3339;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension as _, Row, params_from_iter};
 use serde::{Deserialize, Serialize};
 
+use super::contents::{CONTENT_COLUMNS, content_of};
 use super::dictionary::unpack;
 use super::read::{Control, Reader, Stopped};
 use super::sql;
@@ -69,7 +71,8 @@ pub(crate) struct AlertPage<'f> {
     pub(crate) only: Option<Vec<i64>>,
 }
 
-const COLUMNS: &str = "a.id, a.time_ns, a.last_ns, a.count, a.status, a.rule, a.snapshot";
+const COLUMNS: &str =
+    "a.id, a.time_ns, a.last_ns, a.count, a.status, a.rule, a.snapshot, a.process";
 
 impl Reader {
     /// Hands each alert to `take`, newest first, until it says stop; returns where to go on.
@@ -205,7 +208,12 @@ fn like(glob: &str) -> String {
 fn alert(connection: &Connection, row: &Row<'_>) -> rusqlite::Result<Alert<'static>> {
     let id: i64 = row.get(0)?;
     let rule: AlertRule = document(connection, row.get(5)?)?;
-    let snapshot: Snapshot<'static> = document(connection, row.get(6)?)?;
+    let mut snapshot: Snapshot<'static> = document(connection, row.get(6)?)?;
+    if snapshot.event.process.hash.is_none() {
+        // Of a new file it is known only after the event.
+        let found = content_of_image(connection, row.get(7)?)?;
+        snapshot.event.set_content(&found.unwrap_or_default());
+    }
     let history = history(connection, id)?;
     let note = history.iter().rev().find_map(|change| change.note.clone());
     let status = status(row.get(4)?);
@@ -218,6 +226,16 @@ fn alert(connection: &Connection, row: &Row<'_>) -> rusqlite::Result<Alert<'stat
         alert.note = note;
         alert.history = history;
     }))
+}
+
+fn content_of_image(connection: &Connection, image: i64) -> rusqlite::Result<Option<Content>> {
+    connection
+        .prepare_cached(&format!(
+            "SELECT e.*, {CONTENT_COLUMNS} FROM process p JOIN executable e ON e.id = p.executable \
+             LEFT JOIN binary b ON b.id = e.binary WHERE p.id = ?1"
+        ))?
+        .query_row([image], content_of)
+        .optional()
 }
 
 fn history(connection: &Connection, alert: i64) -> rusqlite::Result<Vec<Change>> {

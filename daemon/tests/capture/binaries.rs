@@ -13,6 +13,7 @@ use nix::sys::stat::Mode;
 use sha2::{Digest as _, Sha256};
 
 use crate::client::{Client, capture, only};
+use crate::disk_full::Disk;
 use crate::programs::WORKLOAD;
 use crate::recorder::{LOSSLESS, Recorder, wait_for};
 use crate::scratch::Scratch;
@@ -527,6 +528,10 @@ fn rules_wait_for_the_hash_they_ask_for() {
     };
     let expected = ["1", "2", "3", "4"];
     wait_for("the alerts", || (fired("") == expected).then_some(()));
+    // The one that did not wait tells the hash all the same.
+    let by_name = client.print(&["alerts", "--json", "--rule", "00000004"]);
+    let alert: common::alert::Alert<'_> = serde_json::from_str(by_name.trim_end()).unwrap();
+    assert_eq!(hash_of(&alert.event), Some(hash.clone()));
     // And at once where the file is known.
     settle();
     let pid = run_program(&program, &["exit", "1"]);
@@ -579,6 +584,32 @@ fn a_vault_that_others_could_change_is_not_used() {
     assert_eq!(storage(&image), Some(Storage::Failed));
     let warnings = client.health().warnings;
     assert!(warnings.iter().any(|warning| warning.contains("chmod go-w")), "{warnings:?}");
+    recorder.stop();
+}
+
+/// Copies cannot be made, and nothing else suffers.
+#[test]
+fn a_full_disk_costs_copies_and_nothing_else() {
+    let scratch = Scratch::new();
+    let _disk = Disk::mount(&scratch, "40m");
+    let Some(recorder) = recorder(&scratch, &[]) else { return };
+    let client = &recorder.client;
+    let mut last = None;
+    for n in 0..8_u8 {
+        // 8 MB each that do not compress: not all of them find room.
+        let noise: Vec<u8> = (0..250_000_u32)
+            .flat_map(|index| Sha256::digest([&index.to_le_bytes()[..], &[n]].concat()))
+            .collect();
+        let program = variant(&scratch, &format!("n{n}"), &noise);
+        let image = explained(client, run_program(&program, &["exit", "0"]));
+        assert_eq!(hash_of(&image), Some(sha256_of(&program)), "it is hashed all the same");
+        last = storage(&image);
+    }
+    assert_eq!(last, Some(Storage::NoSpace));
+    let incoming = scratch.data().join("binaries/incoming");
+    assert_eq!(fs::read_dir(incoming).unwrap().count(), 0, "half of a copy is left");
+    assert_eq!(client.ask(&["binaries", "verify"]).status, Some(0));
+    client.assert_lossless();
     recorder.stop();
 }
 

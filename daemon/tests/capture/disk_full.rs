@@ -11,12 +11,12 @@ use crate::scratch::Scratch;
 use crate::workload::run;
 
 /// A small file system where the data directory is.
-struct Disk {
+pub(crate) struct Disk {
     path: PathBuf,
 }
 
 impl Disk {
-    fn mount(scratch: &Scratch, size: &str) -> Self {
+    pub(crate) fn mount(scratch: &Scratch, size: &str) -> Self {
         let path = scratch.make_dir("data");
         let options = format!("size={size},mode=700,uid=65534,gid=65534");
         let mut mount = Command::new("mount");
