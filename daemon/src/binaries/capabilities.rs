@@ -3,12 +3,13 @@
 use std::fs::File;
 
 use common::ecs::capability_names;
-use xattr::FileExt as _;
 
 /// As `getcap` prints them, such as `cap_net_raw=ep`; `None` where the file has none.
 pub(super) fn of(file: &File) -> Option<String> {
-    let value = file.get_xattr("security.capability").ok()??;
-    text(&value)
+    // Longer than any form there is.
+    let mut value = [0; 64];
+    let length = rustix::fs::fgetxattr(file, "security.capability", &mut value).ok()?;
+    text(&value[..length])
 }
 
 /// The forms of `struct vfs_cap_data` in `linux/capability.h`: a magic number with the flag of the

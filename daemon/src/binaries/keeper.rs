@@ -63,6 +63,7 @@ impl Keeper {
 
     /// Until the opener has ended.
     pub(super) fn run(self, jobs: &Receiver<Box<Job>>) {
+        yield_to_others();
         while let Ok(job) = jobs.recv() {
             let answer = self.keep(*job);
             self.stock.publish(&answer.content);
@@ -169,6 +170,15 @@ impl Keeper {
             }
             return Ok(taken);
         }
+    }
+}
+
+/// Where there is work for all, recording comes first.
+fn yield_to_others() {
+    const NICE: i32 = 10;
+    // Of this thread only, on Linux.
+    if let Err(error) = rustix::process::setpriority_process(None, NICE) {
+        tracing::debug!("files are read at full priority: {error}");
     }
 }
 

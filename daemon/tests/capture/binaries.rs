@@ -116,9 +116,9 @@ fn what_deletes_itself_or_lives_in_memory_is_kept() {
     let directory = scratch.path().to_str().unwrap();
     let content = fs::read(&*WORKLOAD).unwrap();
     for (arguments, name) in [
-        (&["unlinked", directory, "sleep", "500"][..], "unlinked-workload"),
-        (&["deleted", directory, "sleep", "500"], "deleted-workload"),
-        (&["memfd", "sleep", "500"], "memfd:"),
+        (&["unlinked", directory, "sleep", "3000"][..], "unlinked-workload"),
+        (&["deleted", directory, "sleep", "3000"], "deleted-workload"),
+        (&["memfd", "sleep", "3000"], "memfd:"),
     ] {
         let pid = run(arguments).pid;
         let image = wait_for("the second image, explained", || {
@@ -553,8 +553,8 @@ fn files_are_found_where_the_process_saw_them() {
     let directory = scratch.make_dir("private");
     let directory = directory.to_str().unwrap();
     for (arguments, name) in [
-        (["mount-ns", directory, "sleep", "500"], "namespace-workload"),
-        (["chroot", directory, "sleep", "500"], "chroot-workload"),
+        (["mount-ns", directory, "sleep", "3000"], "namespace-workload"),
+        (["chroot", directory, "sleep", "3000"], "chroot-workload"),
     ] {
         let pid = run(&arguments).pid;
         let image = wait_for("the image inside", || {
