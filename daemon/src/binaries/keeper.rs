@@ -4,8 +4,9 @@
 
 use std::fs::File;
 use std::os::fd::OwnedFd;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::Receiver;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use common::binary::Unread;
 use common::record::{Content, Executable, FileContent, FileIdentity};
@@ -109,14 +110,14 @@ impl Keeper {
         way: &mut Way,
         question: &Question,
     ) -> Result<(FileContent, u64), Unread> {
-        let elf = elf::facts(file, identity.size_bytes);
+        let elf = guarded(|| elf::facts(file, identity.size_bytes));
         let taken = self.take(file, identity, way)?;
         let stat = fstat(file).map_err(|_| Unread::Failed)?;
         let path = &question.wanted.path;
-        let package = match self.packages.lock() {
-            Ok(mut packages) => packages.owner(path, stat.st_dev, stat.st_ino, &taken.hashes),
-            Err(_) => None,
-        };
+        let package = guarded(|| {
+            let mut packages = self.packages.lock().unwrap_or_else(PoisonError::into_inner);
+            packages.owner(path, stat.st_dev, stat.st_ino, &taken.hashes)
+        });
         let capabilities = capabilities::of(file);
         let content = FileContent {
             hashes: taken.hashes,
@@ -171,6 +172,15 @@ impl Keeper {
             return Ok(taken);
         }
     }
+}
+
+/// A fault in what takes a hostile file, or a damaged database of packages, apart costs the answer
+/// and not the thread.
+fn guarded<T>(look: impl FnOnce() -> Option<T>) -> Option<T> {
+    catch_unwind(AssertUnwindSafe(look)).unwrap_or_else(|_| {
+        tracing::error!("an executed file was not described: please report this");
+        None
+    })
 }
 
 /// Where there is work for all, recording comes first.

@@ -39,6 +39,8 @@ impl Broker {
     /// Starts another where it has died.
     pub(super) fn look_after(&mut self, user: &RecorderUser) -> anyhow::Result<()> {
         let Some(status) = self.pid.map(reap).transpose()?.flatten() else { return Ok(()) };
+        // Its number may be somebody else's from now on.
+        self.pid = None;
         let is_short = self.since.elapsed() < SHORT_LIFE;
         self.short_lives = if is_short { self.short_lives + 1 } else { 0 };
         let how = describe(status);
@@ -47,7 +49,6 @@ impl Broker {
                 "what opens executed files ended {MOST_SHORT_LIVES} times in a row right after its \
                  start (last: {how}): files are not read any more; recording goes on"
             );
-            self.pid = None;
             return Ok(());
         }
         tracing::warn!("what opens executed files ended ({how}): starting it again");

@@ -336,3 +336,53 @@ pub(super) fn check(
     }
     Ok(found)
 }
+
+#[cfg(test)]
+#[cfg(feature = "capture")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_older_database_is_brought_up_to_date_and_refused_to_readers_before() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("recorder.db");
+        let mut connection = Connection::open(&path).unwrap();
+        for sql in &MIGRATIONS[..2] {
+            connection.execute_batch(sql).unwrap();
+        }
+        connection.pragma_update(None, "foreign_keys", false).unwrap();
+        let boot = "INSERT INTO boot VALUES (1, 7); INSERT INTO text VALUES (1, 1, NULL, x'2f78')";
+        connection.execute_batch(boot).unwrap();
+        let file = "INSERT INTO executable VALUES (?1, 0, 1, 0, 8, 1, ?1, 10, 1, 1, 33261, 0, 0, \
+                    0, 0, 0)";
+        for id in 1..=2 {
+            connection.execute(file, [id]).unwrap();
+        }
+        // Two execs of the first file, a fork of the second.
+        for (id, source, time_ns, executable) in [(1, 0, 5, 1), (2, 0, 9, 1), (3, 1, 7, 2)] {
+            connection
+                .execute(
+                    "INSERT INTO process (id, boot, pid, start_boottime_ns, ordinal, source, \
+                     time_ns, age_ns, process_group, session, executable, cwd_state, args_state, \
+                     args_count, env_state, context, state) \
+                     VALUES (?1, 1, 1, 1, 1, ?2, ?3, 0, 0, 0, ?4, 0, 0, 0, 0, 1, 1)",
+                    [id, source, time_ns, executable],
+                )
+                .unwrap();
+        }
+        connection.pragma_update(None, "application_id", APPLICATION_ID).unwrap();
+        connection.pragma_update(None, "user_version", 2).unwrap();
+        let refused = check(&connection, &path, false).unwrap_err();
+        assert!(refused.to_string().contains("older version"), "{refused}");
+        migrate(&mut connection, &path).unwrap();
+        assert_eq!(check(&connection, &path, false).unwrap(), VERSION);
+        let runs: Vec<(i64, Option<i64>, Option<i64>)> = connection
+            .prepare("SELECT runs, first_ns, last_ns FROM executable ORDER BY id")
+            .unwrap()
+            .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+            .unwrap()
+            .map(Result::unwrap)
+            .collect();
+        assert_eq!(runs, [(2, Some(5), Some(9)), (0, None, None)]);
+    }
+}
