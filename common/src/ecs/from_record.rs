@@ -210,7 +210,7 @@ fn extra<'a>(record: &'a Record, notes: &mut Notes) -> Extra<'a> {
         [("process.hash", &record.content), ("recorder.script_content", &record.script_content)]
     {
         if content.read().is_some_and(|read| read.is_uncertain) {
-            notes.add(field, "the file was changed just before it ran: it may have held another");
+            notes.add(field, "the times of the file do not prove that it held this when it ran");
         }
     }
     if matches!(record.end, Some(End { observed: None })) {

@@ -34,13 +34,15 @@ pub(crate) struct Taken {
 }
 
 /// Reads the file from its start, wherever its descriptor stands. `wanted` is where to keep a copy,
-/// or the reason why none is wanted. A copy that cannot be written costs no hash.
+/// or the reason why none is wanted. A copy that cannot be written costs no hash. `is_right` has the
+/// last word, before the copy gets its name.
 pub(crate) fn take(
     file: &File,
     most_bytes: u64,
     wanted: Result<&Vault, Storage>,
+    is_right: impl FnOnce(&Metadata) -> bool,
 ) -> Result<Taken, Unread> {
-    take_watched(file, most_bytes, wanted, |_| {})
+    take_watched(file, most_bytes, wanted, is_right, |_| {})
 }
 
 /// `on_chunk` is told how much has been read: tests change the file then.
@@ -48,6 +50,7 @@ fn take_watched(
     file: &File,
     most_bytes: u64,
     wanted: Result<&Vault, Storage>,
+    is_right: impl FnOnce(&Metadata) -> bool,
     mut on_chunk: impl FnMut(u64),
 ) -> Result<Taken, Unread> {
     let before = metadata(file)?;
@@ -69,7 +72,8 @@ fn take_watched(
         on_chunk(content.offset);
         filled = content.fill(&mut buffer[..CHUNK_BYTES])?;
     }
-    if content.offset != size_bytes || !is_same(&before, &metadata(file)?) {
+    let after = metadata(file)?;
+    if content.offset != size_bytes || !is_same(&before, &after) || !is_right(&after) {
         return Err(Unread::Changed);
     }
     let hashes = digests.finish();

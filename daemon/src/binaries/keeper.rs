@@ -4,6 +4,7 @@
 
 use std::fs::File;
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::MetadataExt as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -137,15 +138,15 @@ impl Keeper {
             attempt += 1;
             let place = self.stock.place(identity.size_bytes);
             let wanted = place.as_ref().map(Place::vault).map_err(|reason| *reason);
-            let taken = intake::take(file, self.stock.file_limit_bytes(), wanted);
-            let stat = fstat(file).map_err(|_| Unread::Failed)?;
-            let ns = |seconds: i64, ns: i64| seconds.saturating_mul(1_000_000_000) + ns;
-            let is_same = stat.st_size.cast_unsigned() == identity.size_bytes
-                && ns(stat.st_mtime, stat.st_mtime_nsec) == identity.mtime_ns;
-            if !is_same {
-                return Err(Unread::Changed);
-            }
-            let ctime_ns = ns(stat.st_ctime, stat.st_ctime_nsec);
+            let mut ctime_ns = 0;
+            let limit = self.stock.file_limit_bytes();
+            let taken = intake::take(file, limit, wanted, |after| {
+                let ns = |seconds: i64, ns: i64| seconds.saturating_mul(1_000_000_000) + ns;
+                ctime_ns = ns(after.ctime(), after.ctime_nsec());
+                after.len() == identity.size_bytes
+                    && ns(after.mtime(), after.mtime_nsec()) == identity.mtime_ns
+                    && (*way != Way::Path || ctime_ns == identity.ctime_ns)
+            });
             let mut taken = match taken {
                 // A name of it was removed or given while it was read.
                 Err(Unread::Changed)
@@ -155,20 +156,14 @@ impl Keeper {
                 }
                 taken => taken?,
             };
-            match way {
-                Way::Path if ctime_ns != identity.ctime_ns => return Err(Unread::Changed),
-                Way::Process { boottime_ns: opened_ns, ctime_ns: opened_ctime_ns }
-                    if ctime_ns != *opened_ctime_ns =>
-                {
-                    // The process has to have run it until now.
-                    *opened_ns = boottime_ns();
-                    *opened_ctime_ns = ctime_ns;
-                }
-                Way::Path | Way::Process { .. } => {}
+            if let Way::Process { boottime_ns: opened_ns, ctime_ns: opened_ctime_ns } = way
+                && ctime_ns != *opened_ctime_ns
+            {
+                // The process has to have run it until now.
+                *opened_ns = boottime_ns();
+                *opened_ctime_ns = ctime_ns;
             }
-            if let Ok(place) = place {
-                place.fill(&mut taken);
-            }
+            self.stock.settle(&mut taken);
             return Ok(taken);
         }
     }

@@ -58,7 +58,6 @@ mod threads {
         /// Of the image, and when it began.
         pub(crate) row: i64,
         pub(crate) time_ns: i64,
-        pub(crate) mount_namespace: u32,
         /// It runs now, and not since before.
         pub(crate) is_exec: bool,
     }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use common::binary::{Storage, Unread};
 use common::record::{Content, Executable, FileIdentity, PathState, PathText};
@@ -24,7 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Questions looked at together: the same script is opened once for all of them.
 const GROUP: usize = 256;
 /// Of files that nobody looked at before.
-const MOST_AGAIN: u32 = 4096;
+const MOST_AGAIN: u32 = 256;
 const MOST_SCRIPTS: usize = 1024;
 
 pub(super) struct Opener {
@@ -36,9 +36,16 @@ pub(super) struct Opener {
     next: u32,
     /// Answers that are late; they are thrown away when they come.
     overdue: usize,
+    overdue_since: Instant,
     is_broker_gone: bool,
     /// What the last scripts were, so that a busy one costs no query each time.
     scripts: Cache<FileIdentity, (Content, u64)>,
+}
+
+/// How many files the broker may be asked for.
+enum Readiness {
+    Ready,
+    Worth(usize),
 }
 
 impl Opener {
@@ -57,6 +64,7 @@ impl Opener {
             figures,
             next: 0,
             overdue: 0,
+            overdue_since: Instant::now(),
             is_broker_gone: false,
             scripts: Cache::new(MOST_SCRIPTS),
         }
@@ -88,10 +96,15 @@ impl Opener {
         });
         let questions = unexplained.into_iter().map(|(identity, path, time_ns)| Question {
             about: About::File(identity),
-            wanted: Wanted { identity: Some(identity), pid: 0, other_pid: 0, path },
+            wanted: Wanted {
+                identity: Some(identity),
+                pid: 0,
+                other_pid: 0,
+                mount_namespace: 0,
+                path,
+            },
             row: 0,
             time_ns,
-            mount_namespace: 0,
             is_exec: false,
         });
         let mut groups: Vec<_> = questions.map(|question| vec![question]).collect();
@@ -129,7 +142,9 @@ impl Opener {
             None
         });
         let (content, stored_bytes) = found?;
-        let is_kept = content.read().is_some_and(|read| read.storage == Storage::Kept);
+        let is_kept = content
+            .read()
+            .is_some_and(|read| matches!(read.storage, Storage::Kept | Storage::NotKept));
         if is_kept && let Ok(mut figures) = self.figures.lock() {
             figures.known += 1;
         }
@@ -137,10 +152,14 @@ impl Opener {
     }
 
     fn open(&mut self, groups: Vec<Vec<Question>>) {
-        if !self.is_ready() {
-            return groups.into_iter().flatten().for_each(|question| {
-                self.refuse(question, Unread::Busy);
-            });
+        // One file tells whether the broker is with us again.
+        let most = match self.readiness() {
+            Readiness::Ready => usize::MAX,
+            Readiness::Worth(probes) => probes,
+        };
+        let mut groups = groups;
+        for question in groups.split_off(groups.len().min(most)).into_iter().flatten() {
+            self.refuse(question, Unread::Busy);
         }
         let mut asked = HashMap::new();
         for group in groups {
@@ -163,20 +182,31 @@ impl Opener {
                 self.overdue = self.overdue.saturating_sub(1);
                 continue;
             };
+            // It answers in the order of the questions: what was asked before is lost.
+            self.overdue = 0;
             self.opened(group, opened);
         }
-        if !self.is_broker_gone {
+        if !self.is_broker_gone && !asked.is_empty() {
             self.overdue += asked.len();
+            self.overdue_since = Instant::now();
         }
         asked.into_values().flatten().for_each(|question| self.refuse(question, Unread::Failed));
     }
 
-    /// False while the broker still hangs on something.
-    fn is_ready(&mut self) -> bool {
+    /// A broker that hangs is left alone, but for one question now and then: it may have been
+    /// replaced, and its successor does not know what was asked.
+    fn readiness(&mut self) -> Readiness {
+        if self.is_broker_gone {
+            return Readiness::Worth(0);
+        }
         while self.overdue > 0 && self.next_answer(Duration::ZERO).is_some() {
             self.overdue -= 1;
         }
-        self.overdue == 0 && !self.is_broker_gone
+        match self.overdue {
+            0 => Readiness::Ready,
+            _ if self.overdue_since.elapsed() < PATIENCE => Readiness::Worth(0),
+            _ => Readiness::Worth(1),
+        }
     }
 
     fn next_answer(&mut self, patience: Duration) -> Option<(u32, Opened)> {
@@ -315,7 +345,7 @@ fn gather(questions: Vec<Question>) -> Vec<Vec<Question>> {
     let mut by_script: HashMap<(u32, Vec<u8>), usize> = HashMap::new();
     for question in questions {
         if question.about == About::Script {
-            let key = (question.mount_namespace, question.wanted.path.clone());
+            let key = (question.wanted.mount_namespace, question.wanted.path.clone());
             if let Some(group) = by_script.get(&key).and_then(|index| groups.get_mut(*index)) {
                 group.push(question);
                 continue;
@@ -352,10 +382,15 @@ mod tests {
     fn one_script_is_opened_once_for_all_that_wait() {
         let question = |about, path: &str, mount_namespace| Question {
             about,
-            wanted: Wanted { identity: None, pid: 1, other_pid: 0, path: path.into() },
+            wanted: Wanted {
+                identity: None,
+                pid: 1,
+                other_pid: 0,
+                mount_namespace,
+                path: path.into(),
+            },
             row: 1,
             time_ns: 0,
-            mount_namespace,
             is_exec: true,
         };
         let script = |path, namespace| question(About::Script, path, namespace);

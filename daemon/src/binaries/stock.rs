@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use common::binary::Storage;
 use common::record::{Content, FileContent};
@@ -20,6 +20,8 @@ const EVICTION_BATCH: u32 = 64;
 /// How often, and after which time, the database is asked once more for what may go.
 const MOST_ATTEMPTS: u32 = 3;
 const BATCH: Duration = Duration::from_millis(150);
+/// What is pinned stays pinned for a while.
+const FULL: Duration = Duration::from_secs(10);
 
 pub(super) struct Stock {
     /// `None` where no copy can be kept.
@@ -38,13 +40,14 @@ struct Accounts {
     kept_bytes: u64,
     /// For copies that are being written, which may become smaller.
     reserved_bytes: u64,
+    /// Until then nobody looks again for what may go: nothing may.
+    full_until: Option<Instant>,
 }
 
 impl Accounts {
     fn add(&mut self, sha256: &str, bytes: u64) {
-        if self.copies.insert(sha256.to_owned(), bytes).is_none() {
-            self.kept_bytes += bytes;
-        }
+        let before = self.copies.insert(sha256.to_owned(), bytes).unwrap_or(0);
+        self.kept_bytes = self.kept_bytes - before + bytes;
     }
 
     fn remove(&mut self, sha256: &str) {
@@ -62,19 +65,6 @@ pub(super) struct Place<'s> {
 impl Place<'_> {
     pub(super) fn vault(&self) -> &Vault {
         self.vault
-    }
-
-    pub(super) fn fill(self, taken: &mut Taken) {
-        if taken.storage != Storage::Kept {
-            return;
-        }
-        let mut accounts = self.stock.accounts();
-        // One that was there already may have been evicted while it was read again.
-        if self.vault.has(&taken.hashes.sha256).is_some() {
-            accounts.add(&taken.hashes.sha256, taken.stored_bytes);
-        } else {
-            (taken.storage, taken.stored_bytes) = (Storage::Evicted, 0);
-        }
     }
 }
 
@@ -135,10 +125,16 @@ impl Stock {
             return Err(Storage::NoSpace);
         }
         let mut accounts = self.accounts();
+        let is_full = accounts.kept_bytes + accounts.reserved_bytes > limit - bytes;
+        if is_full && accounts.full_until.is_some_and(|until| Instant::now() < until) {
+            return Err(Storage::NoRoom);
+        }
         let evicted = self.evict(vault, &mut accounts, limit - bytes);
         let has_room = accounts.kept_bytes + accounts.reserved_bytes <= limit - bytes;
         if has_room {
             accounts.reserved_bytes += bytes;
+        } else {
+            accounts.full_until = Some(Instant::now() + FULL);
         }
         drop(accounts);
         if !evicted.is_empty() {
@@ -150,16 +146,34 @@ impl Stock {
         if has_room { Ok(Place { stock: self, vault, bytes }) } else { Err(Storage::NoRoom) }
     }
 
+    /// What became of a content that was read: it may have been kept before, whatever there is room
+    /// for now, and it may have been evicted while it was read again.
+    pub(super) fn settle(&self, taken: &mut Taken) {
+        let Some(vault) = self.vault.as_deref() else { return };
+        let mut accounts = self.accounts();
+        match vault.has(&taken.hashes.sha256) {
+            Some(bytes) => {
+                accounts.add(&taken.hashes.sha256, bytes);
+                (taken.storage, taken.stored_bytes) = (Storage::Kept, bytes);
+            }
+            None if taken.storage == Storage::Kept => {
+                (taken.storage, taken.stored_bytes) = (Storage::Evicted, 0);
+            }
+            None => {}
+        }
+    }
+
     /// Removes the copies that were executed least recently, until no more than this is left or
     /// nothing may go any more.
     fn evict(&self, vault: &Vault, accounts: &mut Accounts, limit: u64) -> Vec<String> {
         let mut evicted = Vec::new();
         // Asked for anew each time: what was pinned meanwhile must stay.
         let mut evictable = VecDeque::new();
+        let mut tried = Vec::new();
         let mut attempts = 0;
         while accounts.kept_bytes + accounts.reserved_bytes > limit {
             let Some(sha256) = evictable.pop_front() else {
-                evictable = self.evictable(&evicted);
+                evictable = self.evictable(&tried);
                 if evictable.is_empty() {
                     attempts += 1;
                     if attempts == MOST_ATTEMPTS || accounts.kept_bytes == 0 {
@@ -170,6 +184,7 @@ impl Stock {
                 }
                 continue;
             };
+            tried.push(sha256.clone());
             if accounts.copies.contains_key(&sha256) {
                 match vault.remove(&sha256) {
                     Ok(()) => {
@@ -183,12 +198,12 @@ impl Stock {
         evicted
     }
 
-    /// What may go. The database does not know of the latest evictions yet.
-    fn evictable(&self, evicted: &[String]) -> VecDeque<String> {
-        let most = EVICTION_BATCH.saturating_add(u32::try_from(evicted.len()).unwrap_or(u32::MAX));
+    /// What may go, but for what was tried already: the database does not know of that yet.
+    fn evictable(&self, tried: &[String]) -> VecDeque<String> {
+        let most = EVICTION_BATCH.saturating_add(u32::try_from(tried.len()).unwrap_or(u32::MAX));
         match self.reader.evictable(&Control::default(), most) {
             Ok(mut found) => {
-                found.retain(|sha256| !evicted.contains(sha256));
+                found.retain(|sha256| !tried.contains(sha256));
                 found.into()
             }
             Err(error) => {
@@ -226,7 +241,7 @@ impl Stock {
     /// A copy that was made just before the recorder was killed, so that nobody wrote it down.
     fn adopt(&self, vault: &Vault, sha256: &str, stored_bytes: u64) {
         let found = vault.unpacked(sha256).and_then(|(file, size_bytes)| {
-            let taken = intake::take(&file, u64::MAX, Err(Storage::NotKept))
+            let taken = intake::take(&file, u64::MAX, Err(Storage::NotKept), |_| true)
                 .map_err(|reason| std::io::Error::other(reason.sentence()))?;
             Ok((elf::facts(&file, size_bytes), taken))
         });

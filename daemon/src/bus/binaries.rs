@@ -243,6 +243,7 @@ fn verify(
         match result {
             Ok(()) => {}
             Err(CheckError::Stopped) => return Ok(()),
+            Err(CheckError::Missing) if !service.is_still_kept(sha256) => {}
             Err(error) => {
                 damaged += 1;
                 service.note_damage(sha256, &error);
@@ -292,8 +293,19 @@ impl Service {
         })
     }
 
+    /// It may have been removed to make room since it was asked for.
+    fn is_still_kept(&self, sha256: &str) -> bool {
+        // For what is being written down just now.
+        std::thread::sleep(Duration::from_millis(500));
+        let found = self.inner.reader.binary(&Control::default(), sha256);
+        matches!(found, Ok(Named::One(binary)) if binary.storage == Storage::Kept)
+    }
+
     /// What is wrong with a copy, for whoever wanted it.
     fn not_good(&self, sha256: &str, error: &CheckError) -> Error {
+        if matches!(error, CheckError::Missing) && !self.is_still_kept(sha256) {
+            return Error::NotKept(format!("{sha256}: {}", Storage::Evicted.sentence()));
+        }
         self.note_damage(sha256, error);
         match error {
             CheckError::Missing => Error::NotKept(format!("{sha256}: the copy has disappeared")),

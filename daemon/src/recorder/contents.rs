@@ -123,7 +123,6 @@ impl Contents {
             wanted: wanted(record, Some(identity), &record.executable.path.bytes),
             row: record.row,
             time_ns: record.time_ns,
-            mount_namespace: record.context.namespaces.mount,
             is_exec: record.source == Source::Exec,
         };
         if self.ask(question) {
@@ -147,7 +146,6 @@ impl Contents {
             wanted: wanted(record, None, &path),
             row: record.row,
             time_ns: record.time_ns,
-            mount_namespace: record.context.namespaces.mount,
             is_exec: record.source == Source::Exec,
         };
         let is_asked = self.ask(question);
@@ -202,38 +200,51 @@ impl Contents {
     }
 
     /// What to record of an answer, and the records that waited for it, with the content filled in.
-    pub(crate) fn take(&mut self, answer: Answer) -> (Option<Finding>, Vec<Record>) {
+    pub(crate) fn take(&mut self, answer: Answer) -> (Vec<Finding>, Vec<Record>) {
         let Answer { question, mut content, way, stored_bytes, script, is_final, is_recorded } =
             answer;
         let identity = match question.about {
             About::File(identity) => identity,
             About::Script => {
-                let Some(file) = script else { return (None, Vec::new()) };
+                let Some(file) = script else { return (Vec::new(), Vec::new()) };
                 if file.identity().is_some_and(|file| is_fresh(&file, question.time_ns)) {
                     content = uncertain(&content);
                 }
                 let (row, time_ns) = (question.row, question.time_ns);
                 let finding = Finding::Script { row, time_ns, file, content, stored_bytes };
-                return (Some(finding), Vec::new());
+                return (vec![finding], Vec::new());
             }
         };
         let until = self.asked.remove(&question.row).flatten();
-        if let Some(Way::Process { boottime_ns, ctime_ns }) = way
-            && ctime_ns != identity.ctime_ns
-            && until.is_some_and(|until| until <= boottime_ns)
-        {
-            // Something else ran by then, and the file may have been written to.
-            content = Content::Unread(Unread::Changed);
-        }
-        if way == Some(Way::Path) && is_fresh(&identity, question.time_ns) {
-            content = uncertain(&content);
+        let is_fresh = is_fresh(&identity, question.time_ns);
+        let mut findings = Vec::new();
+        match way {
+            Some(Way::Process { boottime_ns, ctime_ns }) if ctime_ns != identity.ctime_ns => {
+                let copy = match &content {
+                    Content::Read(read) => Some(read.clone()),
+                    Content::Unknown | Content::Unread(_) => None,
+                };
+                if until.is_some_and(|until| until <= boottime_ns) {
+                    // Something else ran by then, and the file may have been written to.
+                    content = Content::Unread(Unread::Changed);
+                    // The copy has been made; it is nobody's.
+                    findings.extend(copy.map(|content| Finding::Orphan {
+                        content,
+                        size_bytes: identity.size_bytes,
+                        stored_bytes,
+                    }));
+                } else {
+                    // Most likely a name was removed. But a process can let go of its own file
+                    // (`PR_SET_MM`; before Linux 5.15 by unmapping it), and write to it.
+                    content = uncertain(&content);
+                }
+            }
+            Some(Way::Path) if is_fresh => content = uncertain(&content),
+            _ => {}
         }
         let is_lasting = match &content {
-            Content::Read(read) => is_final && !read.is_uncertain,
-            Content::Unread(reason) => matches!(
-                reason,
-                Unread::NotPermitted | Unread::NotRegular | Unread::TooLarge | Unread::Failed
-            ),
+            Content::Read(read) => is_final && (is_recorded || !read.is_uncertain),
+            Content::Unread(reason) => is_final && *reason == Unread::Failed,
             Content::Unknown => false,
         };
         if is_lasting {
@@ -246,8 +257,12 @@ impl Contents {
             .iter()
             .map(|record| Record { content: content.clone(), ..(**record).clone() })
             .collect();
-        let finding = (!is_recorded).then_some(Finding::File { identity, content, stored_bytes });
-        (finding, records)
+        if !is_recorded {
+            // What another exec of the same identity finds later may not be what this one ran.
+            let is_doubtful = is_fresh && content.read().is_none();
+            findings.push(Finding::File { identity, content, stored_bytes, is_doubtful });
+        }
+        (findings, records)
     }
 }
 
@@ -263,7 +278,8 @@ fn uncertain(content: &Content) -> Content {
 
 fn found(identity: FileIdentity, reason: Unread) -> Look {
     let content = Content::Unread(reason);
-    let finding = Finding::File { identity, content: content.clone(), stored_bytes: 0 };
+    let finding =
+        Finding::File { identity, content: content.clone(), stored_bytes: 0, is_doubtful: false };
     Look::Found(content, finding)
 }
 
@@ -287,6 +303,7 @@ fn wanted(record: &Record, identity: Option<FileIdentity>, path: &[u8]) -> Wante
         identity,
         pid: record.process.pid,
         other_pid: record.parent.as_ref().map_or(0, |parent| parent.process.pid),
+        mount_namespace: record.context.namespaces.mount,
         path: path.to_vec(),
     }
 }

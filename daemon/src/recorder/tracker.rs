@@ -287,8 +287,8 @@ impl Tracker {
                 return;
             }
         };
-        let (finding, waited) = self.contents.take(answer);
-        self.batch.findings.extend(finding);
+        let (findings, waited) = self.contents.take(answer);
+        self.batch.findings.extend(findings);
         for record in waited {
             let record = Arc::new(record);
             let Self { detector, table, batch, live, .. } = self;
@@ -298,7 +298,12 @@ impl Tracker {
 
     /// What the process ran until now it does not run any more.
     fn note_end_of_image(&mut self, task: TaskId, boottime_ns: u64) {
-        if let Some(image) = self.table.get(task).and_then(|entry| entry.image.as_ref()) {
+        // A child that has not executed yet shares its parent's image, which goes on.
+        let own = |entry: &'_ Entry| {
+            let image = entry.image.as_ref().filter(|image| image.process == entry.process)?;
+            Some(image.clone())
+        };
+        if let Some(image) = self.table.get(task).and_then(own) {
             self.contents.moved_on(image.row, boottime_ns);
         }
     }
@@ -437,6 +442,9 @@ impl Tracker {
         record.ordinal = entry.ordinal;
         record.parent = entry.parent.as_ref().map(|link| link.parent.clone());
         let replaced = entry.row_to_replace(&record, self.snapshot_boottime_ns);
+        // What the snapshot saw was counted then.
+        let is_counted = replaced.is_some()
+            && entry.image.as_ref().is_some_and(|image| image.source != Source::Fork);
         record.row = replaced.unwrap_or(next_row);
         if replaced.is_none() {
             self.next_row += 1;
@@ -460,7 +468,7 @@ impl Tracker {
         entry.image = Some(record.clone());
         let first = entry.rows.first().copied().filter(|first| *first != row);
         let parent_row = entry.parent.as_ref().and_then(|link| link.row);
-        let pending = Pending { record: record.clone(), first, parent_row, is_run: true };
+        let pending = Pending { record: record.clone(), first, parent_row, is_run: !is_counted };
         match replaced {
             Some(_) => replace_row(&mut self.batch, pending),
             None => self.batch.records.push(pending),
@@ -634,7 +642,8 @@ fn is_same_file(known: &Record, seen: &Record) -> bool {
 fn replace_row(batch: &mut Batch, pending: Pending) {
     match pending_row(batch, pending.record.row) {
         Some(earlier) => {
-            let is_run = earlier.is_run || pending.is_run;
+            let is_fork = pending.record.source == Source::Fork;
+            let is_run = !is_fork && (earlier.is_run || pending.is_run);
             *earlier = Pending { is_run, ..pending };
         }
         None => batch.replaced.push(pending),

@@ -31,9 +31,19 @@ pub(super) struct Broker {
 }
 
 impl Broker {
-    pub(super) fn start(socket: OwnedFd, user: &RecorderUser) -> anyhow::Result<Self> {
-        let pid = Some(spawn(&socket, user)?);
-        Ok(Self { pid, socket, since: Instant::now(), short_lives: 0 })
+    pub(super) fn start(socket: OwnedFd, user: &RecorderUser) -> Self {
+        let mut broker = Self { pid: None, socket, since: Instant::now(), short_lives: 0 };
+        broker.spawn(user);
+        broker
+    }
+
+    /// Without a broker files are not read; recording goes on.
+    fn spawn(&mut self, user: &RecorderUser) {
+        self.since = Instant::now();
+        match spawn(&self.socket, user) {
+            Ok(pid) => self.pid = Some(pid),
+            Err(error) => tracing::error!("executed files are not read: {error:#}"),
+        }
     }
 
     /// Starts another where it has died.
@@ -52,8 +62,7 @@ impl Broker {
             return Ok(());
         }
         tracing::warn!("what opens executed files ended ({how}): starting it again");
-        self.pid = Some(spawn(&self.socket, user)?);
-        self.since = Instant::now();
+        self.spawn(user);
         Ok(())
     }
 }

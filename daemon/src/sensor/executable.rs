@@ -9,7 +9,8 @@ use common::binary::Unread;
 use common::record::FileIdentity;
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, OpenHow, ResolveFlag, open, openat2};
-use nix::sys::stat::{FileStat, Mode, SFlag, fstat, major, minor};
+use nix::sys::stat::{FileStat, Mode, SFlag, fstat, major, minor, stat};
+use nix::sys::statfs::{BTRFS_SUPER_MAGIC, OVERLAYFS_SUPER_MAGIC, fstatfs};
 
 use super::opening::{Opened, Wanted, Way};
 
@@ -39,7 +40,7 @@ fn of_process(pid: u32, identity: &FileIdentity) -> Opened {
     let is = identity_of(&stat);
     // Its name may have been removed since, which changes the time of its inode and no more: while
     // it runs nobody can write to it. Whether it still ran then is for the recorder to judge.
-    if !is_same_file(&is, identity) {
+    if !is_same_file(&file, &is, identity) {
         // It runs something else by now, or is another process.
         return Err(Unread::Gone);
     }
@@ -48,12 +49,25 @@ fn of_process(pid: u32, identity: &FileIdentity) -> Opened {
 
 /// The root directories in which the path may mean what it meant to the process: its own, that of
 /// its relative, the first process's and ours.
+///
+/// A script has nothing that would tell it from another of its name: of the others only those count
+/// that see the same mounts.
 fn roots(wanted: &Wanted) -> impl Iterator<Item = OwnedFd> {
-    let of_process = |pid: u32| format!("/proc/{pid}/root");
-    let paths = [wanted.pid, wanted.other_pid, 1].into_iter().filter(|pid| *pid != 0);
-    let paths = paths.map(of_process).chain(["/".to_owned()]);
+    let others = [wanted.other_pid.to_string(), "1".to_owned(), "self".to_owned()];
+    let (is_script, namespace) = (wanted.identity.is_none(), wanted.mount_namespace);
+    let others = others.into_iter().filter(move |process| {
+        let is_there = process != "0";
+        is_there && (!is_script || mount_namespace(process) == Some(namespace))
+    });
     let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-    paths.filter_map(move |path| open(path.as_str(), flags, Mode::empty()).ok())
+    [wanted.pid.to_string()].into_iter().chain(others).filter_map(move |process| {
+        open(format!("/proc/{process}/root").as_str(), flags, Mode::empty()).ok()
+    })
+}
+
+fn mount_namespace(process: &str) -> Option<u32> {
+    let found = stat(format!("/proc/{process}/ns/mnt").as_str()).ok()?;
+    u32::try_from(found.st_ino).ok()
 }
 
 /// Nothing in the path can lead out of the root.
@@ -66,7 +80,7 @@ fn by_path(root: &OwnedFd, path: &[u8]) -> Result<OwnedFd, Unread> {
 
 fn of_identity(file: &OwnedFd, identity: &FileIdentity) -> Result<OwnedFd, Unread> {
     let is = identity_of(&executable(file)?);
-    if is_same_file(&is, identity) && is.ctime_ns == identity.ctime_ns {
+    if is_same_file(file, &is, identity) && is.ctime_ns == identity.ctime_ns {
         readable(file)
     } else {
         Err(Unread::Changed)
@@ -126,12 +140,20 @@ fn identity_of(stat: &FileStat) -> FileIdentity {
     }
 }
 
-/// But for the time of the inode. File systems without a device of their own (overlay, btrfs) may
-/// tell `stat` another number than their super block has; both numbers then have the major 0.
-fn is_same_file(a: &FileIdentity, b: &FileIdentity) -> bool {
-    let is_same_device = (a.device_major == 0 && b.device_major == 0)
-        || (a.device_major, a.device_minor) == (b.device_major, b.device_minor);
-    is_same_device && (a.inode, a.size_bytes, a.mtime_ns) == (b.inode, b.size_bytes, b.mtime_ns)
+/// But for the time of the inode. Overlay and btrfs tell `stat` another number than their super block
+/// has.
+fn is_same_file(file: &OwnedFd, a: &FileIdentity, b: &FileIdentity) -> bool {
+    let has_same_device = (a.device_major, a.device_minor) == (b.device_major, b.device_minor);
+    let may_differ = || {
+        a.device_major == 0
+            && b.device_major == 0
+            && fstatfs(file).is_ok_and(|system| {
+                let kind = system.filesystem_type();
+                kind == BTRFS_SUPER_MAGIC || kind == OVERLAYFS_SUPER_MAGIC
+            })
+    };
+    (a.inode, a.size_bytes, a.mtime_ns) == (b.inode, b.size_bytes, b.mtime_ns)
+        && (has_same_device || may_differ())
 }
 
 fn unread(error: Errno) -> Unread {
@@ -172,7 +194,8 @@ mod tests {
 
     fn wanted(path: &Path, identity: Option<FileIdentity>) -> Wanted {
         let path = path.as_os_str().as_encoded_bytes().to_vec();
-        Wanted { identity, pid: std::process::id(), other_pid: 0, path }
+        let mount_namespace = mount_namespace("self").unwrap();
+        Wanted { identity, pid: std::process::id(), other_pid: 0, mount_namespace, path }
     }
 
     #[test]
@@ -226,6 +249,11 @@ mod tests {
         assert_eq!(open_wanted(&wanted(&path, None)).unwrap_err(), Unread::NotPermitted);
         mode(0o700);
         open_wanted(&wanted(&path, None)).unwrap();
+        // Of a process that is gone the others are asked, if they see the same.
+        let gone = Wanted { pid: u32::MAX, ..wanted(&path, None) };
+        open_wanted(&gone).unwrap();
+        let elsewhere = Wanted { mount_namespace: 1, ..gone };
+        assert_eq!(open_wanted(&elsewhere).unwrap_err(), Unread::Gone);
     }
 
     #[test]

@@ -114,7 +114,7 @@ impl Supervisor {
                 std::process::exit(if code == ExitCode::SUCCESS { 0 } else { 1 });
             };
             drop((theirs, askers));
-            let broker = Broker::start(brokers, &self.template.user)?;
+            let broker = Broker::start(brokers, &self.template.user);
             let since = Instant::now();
             let mut child = Child { pid, socket: ours, since, fatal: None, broker };
             match self.watch(&mut child)? {

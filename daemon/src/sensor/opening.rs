@@ -17,6 +17,8 @@ pub(crate) struct Wanted {
     /// Who executed it, and a process that most likely sees the same files.
     pub(crate) pid: u32,
     pub(crate) other_pid: u32,
+    /// Of the process that executed it.
+    pub(crate) mount_namespace: u32,
     /// Absolute, as the process saw it.
     pub(crate) path: Vec<u8>,
 }
@@ -36,7 +38,7 @@ pub(crate) type Opened = Result<(OwnedFd, Way), Unread>;
 pub(crate) const MOST_AT_ONCE: usize = 16;
 
 const MOST_PATH: usize = 4096;
-const HEAD: usize = 13;
+const HEAD: usize = 17;
 const IDENTITY: usize = 40;
 const MOST_QUESTION: usize = HEAD + IDENTITY + MOST_PATH;
 
@@ -47,6 +49,7 @@ pub(crate) fn ask(socket: &OwnedFd, number: u32, wanted: &Wanted) -> nix::Result
     bytes.extend(number.to_le_bytes());
     bytes.extend(wanted.pid.to_le_bytes());
     bytes.extend(wanted.other_pid.to_le_bytes());
+    bytes.extend(wanted.mount_namespace.to_le_bytes());
     if let Some(identity) = &wanted.identity {
         bytes.extend(identity.device_major.to_le_bytes());
         bytes.extend(identity.device_minor.to_le_bytes());
@@ -87,8 +90,13 @@ fn parse(bytes: &[u8]) -> Option<(u32, Wanted)> {
     } else {
         None
     };
-    let wanted =
-        Wanted { identity, pid: u32_at(head, 5), other_pid: u32_at(head, 9), path: rest.to_vec() };
+    let wanted = Wanted {
+        identity,
+        pid: u32_at(head, 5),
+        other_pid: u32_at(head, 9),
+        mount_namespace: u32_at(head, 13),
+        path: rest.to_vec(),
+    };
     Some((u32_at(head, 1), wanted))
 }
 
@@ -211,6 +219,7 @@ mod tests {
             }),
             pid: 5,
             other_pid: 6,
+            mount_namespace: 7,
             path: b"/tmp/a\nb\xff".to_vec(),
         }
     }
@@ -249,7 +258,7 @@ mod tests {
     #[test]
     fn nonsense_is_an_error() {
         let (recorder, broker) = pair();
-        for bytes in [&b"\x02aaaabbbbcccc"[..], b"\x01aaaabbbbccccshort", b"x"] {
+        for bytes in [&b"\x02aaaabbbbccccdddd"[..], b"\x01aaaabbbbccccddddshort", b"x"] {
             send(&recorder, bytes, None).unwrap();
             assert_eq!(next_question(&broker), Err(Errno::EBADMSG));
         }

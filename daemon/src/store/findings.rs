@@ -14,7 +14,13 @@ use super::contents::unhex;
 #[derive(Debug, Clone)]
 pub(crate) enum Finding {
     /// Of every executable with this identity.
-    File { identity: FileIdentity, content: Content, stored_bytes: u64 },
+    File {
+        identity: FileIdentity,
+        content: Content,
+        stored_bytes: u64,
+        /// What is found out of the same identity later need not be what ran now.
+        is_doubtful: bool,
+    },
     /// Of the script that the image in `row` interprets.
     Script { row: i64, time_ns: i64, file: Arc<Executable>, content: Content, stored_bytes: u64 },
     /// A content for which no file is known: it was kept just before a crash.
@@ -109,7 +115,7 @@ pub(super) fn write(
     script: Option<i64>,
 ) -> rusqlite::Result<()> {
     match finding {
-        Finding::File { identity, content, stored_bytes } => {
+        Finding::File { identity, content, stored_bytes, is_doubtful } => {
             let binary = binary_of(connection, content, identity.size_bytes, *stored_bytes)?;
             let i = identity;
             let ids: Vec<i64> = connection
@@ -127,13 +133,13 @@ pub(super) fn write(
                 )?
                 .collect::<Result<_, _>>()?;
             for id in ids {
-                attach(connection, id, binary, content)?;
+                attach(connection, id, binary, content, *is_doubtful)?;
             }
         }
         Finding::Script { row, time_ns, file, content, stored_bytes } => {
             let Some(id) = script else { return Ok(()) };
             let binary = binary_of(connection, content, file.size_bytes, *stored_bytes)?;
-            attach(connection, id, binary, content)?;
+            attach(connection, id, binary, content, false)?;
             connection
                 .prepare_cached("UPDATE process SET script_file = ?2 WHERE id = ?1")?
                 .execute([*row, id])?;
@@ -180,8 +186,10 @@ fn upsert(
              elf_class, elf_machine, elf_type, elf_static, elf_interpreter, elf_stripped, \
              elf_build_id, elf_entropy, elf_packed, elf_damage) VALUES (?1, ?2, ?3, ?4, ?5, ?6, \
              ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17) \
-             ON CONFLICT (sha256) DO UPDATE SET storage = excluded.storage, \
-             stored_bytes = excluded.stored_bytes RETURNING id",
+             ON CONFLICT (sha256) DO UPDATE SET \
+             storage = iif(storage = 0, 0, excluded.storage), \
+             stored_bytes = iif(storage = 0 AND excluded.storage != 0, stored_bytes, \
+             excluded.stored_bytes) RETURNING id",
         )?
         .query_row(
             params![
@@ -213,6 +221,7 @@ fn attach(
     executable: i64,
     binary: Option<i64>,
     content: &Content,
+    is_doubtful: bool,
 ) -> rusqlite::Result<()> {
     let (before, unread): (Option<i64>, Option<i64>) = connection
         .prepare_cached("SELECT binary, unread FROM executable WHERE id = ?1")?
@@ -222,7 +231,9 @@ fn attach(
     let (binary, reason) = match content {
         _ if is_contradicted || unread == ambiguous => (None, ambiguous),
         // A later failure does not undo what is known.
-        _ if binary.is_none() && before.is_some() => return Ok(()),
+        _ if binary.is_none() && before.is_some() => {
+            return doubt(connection, executable, is_doubtful);
+        }
         Content::Unread(reason) => (None, Some(code(&Unread::ALL, *reason))),
         Content::Unknown | Content::Read(_) => (binary, None),
     };
@@ -231,8 +242,8 @@ fn attach(
     connection
         .prepare_cached(
             "UPDATE executable SET binary = ?2, unread = ?3, package = ?4, package_version = ?5, \
-             package_manager = ?6, package_state = ?7, capabilities = ?8, is_uncertain = ?9 \
-             WHERE id = ?1",
+             package_manager = ?6, package_state = ?7, capabilities = ?8, \
+             is_uncertain = max(is_uncertain, ?9) WHERE id = ?1",
         )?
         .execute(params![
             executable,
@@ -243,7 +254,16 @@ fn attach(
             package.map(|package| &package.manager),
             package.map(|package| code(&PackageState::ALL, package.state)),
             read.and_then(|read| read.capabilities.as_ref()),
-            read.is_some_and(|read| read.is_uncertain),
+            is_doubtful || read.is_some_and(|read| read.is_uncertain),
         ])?;
+    Ok(())
+}
+
+fn doubt(connection: &Connection, executable: i64, is_doubtful: bool) -> rusqlite::Result<()> {
+    if is_doubtful {
+        connection
+            .prepare_cached("UPDATE executable SET is_uncertain = 1 WHERE id = ?1")?
+            .execute([executable])?;
+    }
     Ok(())
 }

@@ -42,7 +42,12 @@ impl Store {
         let records_with_content = records.iter().filter_map(|(record, _)| {
             let (identity, content) = (record.executable.identity()?, record.content.clone());
             let is_known = content != Content::Unknown;
-            is_known.then_some(Finding::File { identity, content, stored_bytes: 7 })
+            is_known.then_some(Finding::File {
+                identity,
+                content,
+                stored_bytes: 7,
+                is_doubtful: false,
+            })
         });
         let records = (next..)
             .zip(records)

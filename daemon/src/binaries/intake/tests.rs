@@ -11,6 +11,14 @@ use tempfile::TempDir;
 
 use super::*;
 
+fn take_any(
+    file: &File,
+    most_bytes: u64,
+    wanted: Result<&Vault, Storage>,
+) -> Result<Taken, Unread> {
+    take(file, most_bytes, wanted, |_| true)
+}
+
 const LIMIT: u64 = 1 << 30;
 const MIB: usize = 1 << 20;
 
@@ -49,7 +57,7 @@ impl Place {
 }
 
 fn hash_only(file: &File) -> Result<Taken, Unread> {
-    take(file, LIMIT, Err(Storage::NotKept))
+    take_any(file, LIMIT, Err(Storage::NotKept))
 }
 
 /// Bytes that do not compress, the same for the same seed.
@@ -98,7 +106,7 @@ fn hashes_are_the_known_ones() {
         assert_eq!(taken.hashes, hashes);
         assert_eq!(taken.size_bytes, content.len() as u64);
         assert_eq!((taken.storage, taken.stored_bytes), (Storage::NotKept, 0));
-        assert_eq!(take(&file, LIMIT, Ok(&place.vault)).unwrap().hashes, hashes);
+        assert_eq!(take_any(&file, LIMIT, Ok(&place.vault)).unwrap().hashes, hashes);
     }
 }
 
@@ -109,12 +117,12 @@ fn a_copy_is_compressed_where_that_helps() {
     for (content, is_smaller) in [(&text, true), (&noise, false)] {
         let place = Place::new();
         let (_, file) = place.file(content);
-        let taken = take(&file, LIMIT, Ok(&place.vault)).unwrap();
+        let taken = take_any(&file, LIMIT, Ok(&place.vault)).unwrap();
         assert_eq!(taken.storage, Storage::Kept);
         assert_eq!(taken.stored_bytes < taken.size_bytes, is_smaller);
         assert_eq!(place.vault.has(&taken.hashes.sha256), Some(taken.stored_bytes));
         assert_eq!(&place.read(&taken), content);
-        assert_eq!(take(&file, LIMIT, Ok(&place.vault)).unwrap(), taken, "a second time");
+        assert_eq!(take_any(&file, LIMIT, Ok(&place.vault)).unwrap(), taken, "a second time");
         assert_eq!(place.vault.contents().unwrap().len(), 1);
         assert!(place.is_clean());
     }
@@ -158,13 +166,19 @@ fn a_file_that_changes_is_not_taken() {
                 let (path, file) = place.file(&content);
                 let other = File::options().write(true).open(path).unwrap();
                 let mut is_changed = false;
-                let taken = take_watched(&file, LIMIT, Ok(&place.vault), |offset| {
-                    assert!(offset <= size as u64, "read on to {offset}");
-                    if offset >= at && !is_changed {
-                        is_changed = true;
-                        change(&other);
-                    }
-                });
+                let taken = take_watched(
+                    &file,
+                    LIMIT,
+                    Ok(&place.vault),
+                    |_| true,
+                    |offset| {
+                        assert!(offset <= size as u64, "read on to {offset}");
+                        if offset >= at && !is_changed {
+                            is_changed = true;
+                            change(&other);
+                        }
+                    },
+                );
                 assert_eq!(taken, Err(Unread::Changed), "{what}, {size} bytes, at {at}");
                 assert!(place.is_clean() && place.vault.contents().unwrap().is_empty());
             }
@@ -189,7 +203,7 @@ fn what_is_no_regular_file_is_refused() {
     for path in [place.directory.path(), &pipe, Path::new("/dev/null")] {
         let flags = nix::libc::O_NONBLOCK;
         let file = File::options().read(true).custom_flags(flags).open(path).unwrap();
-        assert_eq!(take(&file, LIMIT, Ok(&place.vault)), Err(Unread::NotRegular));
+        assert_eq!(take_any(&file, LIMIT, Ok(&place.vault)), Err(Unread::NotRegular));
     }
     assert!(place.is_clean());
 }
@@ -199,12 +213,13 @@ fn what_is_too_large_is_not_read() {
     let place = Place::new();
     let (path, large) = place.file(b"");
     File::options().write(true).open(path).unwrap().set_len(10 << 30).unwrap();
-    let refused = take_watched(&large, LIMIT, Ok(&place.vault), |_| panic!("it was read"));
+    let is_read = |_| panic!("it was read");
+    let refused = take_watched(&large, LIMIT, Ok(&place.vault), |_| true, is_read);
     assert_eq!(refused, Err(Unread::TooLarge));
     assert_eq!(hash_only(&large), Err(Unread::TooLarge));
     let (_, file) = place.file(b"abc");
-    assert_eq!(take(&file, 2, Ok(&place.vault)), Err(Unread::TooLarge));
-    assert!(take(&file, 3, Ok(&place.vault)).is_ok());
+    assert_eq!(take_any(&file, 2, Ok(&place.vault)), Err(Unread::TooLarge));
+    assert!(take_any(&file, 3, Ok(&place.vault)).is_ok());
 }
 
 #[test]
@@ -212,7 +227,7 @@ fn what_cannot_be_read_is_told_apart() {
     let place = Place::new();
     let (path, _) = place.file(b"abc");
     let unreadable = File::options().write(true).open(path).unwrap();
-    assert_eq!(take(&unreadable, LIMIT, Ok(&place.vault)), Err(Unread::Failed));
+    assert_eq!(take_any(&unreadable, LIMIT, Ok(&place.vault)), Err(Unread::Failed));
     assert!(place.is_clean());
     for (errno, expected) in [
         (Errno::EACCES, Unread::NotPermitted),
@@ -228,7 +243,7 @@ fn a_copy_that_cannot_be_written_costs_no_hash() {
     let content = noise(3, MIB);
     let expected = |place: &Place| hash_only(&place.file(&content).1).unwrap().hashes;
     let failed = |place: &Place, vault: &Vault| {
-        let taken = take(&place.file(&content).1, LIMIT, Ok(vault)).unwrap();
+        let taken = take_any(&place.file(&content).1, LIMIT, Ok(vault)).unwrap();
         assert_eq!(taken.hashes, expected(place));
         assert_eq!((taken.storage, taken.stored_bytes), (Storage::Failed, 0));
     };
@@ -258,7 +273,7 @@ fn what_keeps_a_copy_from_being_written_is_told_apart() {
     let place = Place::new();
     let (_, file) = place.file(b"abc");
     for reason in [Storage::NoRoom, Storage::NoSpace] {
-        assert_eq!(take(&file, LIMIT, Err(reason)).unwrap().storage, reason);
+        assert_eq!(take_any(&file, LIMIT, Err(reason)).unwrap().storage, reason);
     }
 }
 
@@ -277,7 +292,7 @@ proptest! {
     fn what_is_taken_is_what_was_there(content in contents()) {
         let place = Place::new();
         let (_, file) = place.file(&content);
-        let taken = take(&file, LIMIT, Ok(&place.vault)).unwrap();
+        let taken = take_any(&file, LIMIT, Ok(&place.vault)).unwrap();
         prop_assert_eq!(taken.storage, Storage::Kept);
         prop_assert_eq!(taken.size_bytes, content.len() as u64);
         prop_assert_eq!(&taken.hashes.sha256, &hex(&Sha256::digest(&content)));
@@ -340,6 +355,16 @@ fn take_until_killed(directory: &Path) {
             content = content.repeat(30_000);
         }
         fs::write(&path, content).unwrap();
-        take(&File::open(&path).unwrap(), LIMIT, Ok(&vault)).unwrap();
+        take_any(&File::open(&path).unwrap(), LIMIT, Ok(&vault)).unwrap();
     }
+}
+
+/// What is not the file that was meant gets no name in the vault.
+#[test]
+fn what_is_not_right_is_not_kept() {
+    let place = Place::new();
+    let (_, file) = place.file(b"not that one");
+    let refused = take(&file, LIMIT, Ok(&place.vault), |last| last.len() == 1);
+    assert_eq!(refused, Err(Unread::Changed));
+    assert!(place.vault.contents().unwrap().is_empty());
 }

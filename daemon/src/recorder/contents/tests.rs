@@ -74,7 +74,7 @@ fn a_file_is_asked_about_once() {
     let waits = Arc::new(exec(2, 0));
     assert!(contents.wait(&waits));
     let (finding, waited) = contents.take(answer(question, read(), Way::Path));
-    assert!(matches!(finding, Some(Finding::File { content: Content::Read(_), .. })));
+    assert!(matches!(finding[..], [Finding::File { content: Content::Read(_), .. }]));
     assert_eq!((waited.len(), waited[0].row), (1, 2));
     assert!(waited[0].content.read().is_some());
     assert!(matches!(contents.look(&exec(3, 0)), Look::Settled(Content::Read(_))));
@@ -92,7 +92,7 @@ fn a_file_that_was_just_changed_is_asked_about_each_time() {
     let second = questions.try_recv().unwrap();
     let not_final = Answer { is_final: false, ..answer(first, read(), Way::Path) };
     let (finding, _) = contents.take(not_final);
-    let Some(Finding::File { content: Content::Read(found), .. }) = finding else { panic!() };
+    let [Finding::File { content: Content::Read(found), .. }] = &finding[..] else { panic!() };
     assert!(found.is_uncertain);
     assert!(matches!(contents.look(&exec(3, fresh)), Look::Asked));
     let by_process = Way::Process { boottime_ns: 0, ctime_ns: fresh };
@@ -104,13 +104,17 @@ fn a_file_that_was_just_changed_is_asked_about_each_time() {
 
 #[test]
 fn a_failure_that_may_pass_is_asked_about_again() {
-    for (reason, is_lasting) in
-        [(Unread::Gone, false), (Unread::Changed, false), (Unread::NotPermitted, true)]
-    {
+    for (reason, is_final, is_lasting) in [
+        (Unread::Gone, true, false),
+        (Unread::NotPermitted, true, false),
+        (Unread::Failed, false, false),
+        (Unread::Failed, true, true),
+    ] {
         let (mut contents, questions) = contents(9);
         assert!(matches!(contents.look(&exec(1, 0)), Look::Asked));
         let question = questions.try_recv().unwrap();
-        contents.take(answer(question, Content::Unread(reason), Way::Path));
+        let failed = answer(question, Content::Unread(reason), Way::Path);
+        contents.take(Answer { is_final, ..failed });
         let is_settled = matches!(contents.look(&exec(2, 0)), Look::Settled(Content::Unread(_)));
         assert_eq!(is_settled, is_lasting, "{reason:?}");
     }
@@ -138,12 +142,12 @@ fn what_cannot_be_asked_says_why() {
 fn a_changed_inode_counts_only_while_it_runs() {
     let opened = Way::Process { boottime_ns: 500, ctime_ns: 9 };
     let exact = Way::Process { boottime_ns: 500, ctime_ns: 0 };
-    for (way, moved_on_at, is_read) in [
-        (opened, None, true),
-        (opened, Some(501), true),
-        (opened, Some(499), false),
-        (exact, Some(499), true),
-        (Way::Path, Some(499), true),
+    for (way, moved_on_at, is_read, is_certain) in [
+        (opened, None, true, false),
+        (opened, Some(501), true, false),
+        (opened, Some(499), false, false),
+        (exact, Some(499), true, true),
+        (Way::Path, Some(499), true, true),
     ] {
         let (mut contents, questions) = contents(9);
         contents.look(&exec(1, 0));
@@ -152,9 +156,13 @@ fn a_changed_inode_counts_only_while_it_runs() {
             contents.moved_on(1, boottime_ns + 1_000);
         }
         let question = questions.try_recv().unwrap();
-        let (finding, _) = contents.take(answer(question, read(), way));
-        let Some(Finding::File { content, .. }) = finding else { panic!() };
+        let (findings, _) = contents.take(answer(question, read(), way));
+        let Some(Finding::File { content, .. }) = findings.last() else { panic!() };
         assert_eq!(content.read().is_some(), is_read, "{way:?} {moved_on_at:?}");
+        assert_eq!(content.read().is_some_and(|read| !read.is_uncertain), is_certain);
+        // The copy that was made all the same is not forgotten.
+        let is_orphan = matches!(findings[0], Finding::Orphan { .. });
+        assert_eq!(is_orphan, !is_read);
     }
 }
 

@@ -57,6 +57,7 @@ impl Store {
             identity: file.identity().unwrap(),
             content: content(digit),
             stored_bytes: 100,
+            is_doubtful: false,
         };
         self.find(finding);
     }
@@ -168,6 +169,7 @@ fn failures_are_told_and_do_not_undo_what_is_known() {
         identity: file.identity().unwrap(),
         content: Content::Unread(reason),
         stored_bytes: 0,
+        is_doubtful: false,
     };
     store.run(&file, 10, None);
     assert_eq!(store.contents(), [Content::Unknown]);
@@ -216,7 +218,7 @@ fn lists_are_ordered_and_narrowed() {
     let content =
         Content::Read(Arc::new(FileContent { package: Some(package), ..(*read).clone() }));
     let identity = packaged.identity().unwrap();
-    store.find(Finding::File { identity, content, stored_bytes: 1 });
+    store.find(Finding::File { identity, content, stored_bytes: 1, is_doubtful: false });
 
     assert_eq!(store.listed(|_| {}), ['a', 'b', 'c']);
     assert_eq!(store.listed(|page| page.order = BinaryOrder::First), ['b', 'c', 'a']);
