@@ -1,9 +1,9 @@
 //! Has files opened by the broker: soon, and in small groups.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::sync::Arc;
-use std::sync::mpsc::Receiver;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use common::binary::{Storage, Unread};
@@ -24,7 +24,11 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Questions looked at together: the same script is opened once for all of them.
 const GROUP: usize = 256;
 /// Of files that nobody looked at before.
-const MOST_AGAIN: u32 = 256;
+const MOST_AGAIN: u32 = 4096;
+/// They are asked for while nothing else is.
+const IDLE: Duration = Duration::from_millis(50);
+/// Rows are numbered from 1.
+const NO_ROW: i64 = 0;
 const MOST_SCRIPTS: usize = 1024;
 
 pub(super) struct Opener {
@@ -38,6 +42,8 @@ pub(super) struct Opener {
     overdue: usize,
     overdue_since: Instant,
     is_broker_gone: bool,
+    /// Of the recorder before.
+    again: VecDeque<Question>,
     /// What the last scripts were, so that a busy one costs no query each time.
     scripts: Cache<FileIdentity, (Content, u64)>,
 }
@@ -66,14 +72,28 @@ impl Opener {
             overdue: 0,
             overdue_since: Instant::now(),
             is_broker_gone: false,
+            again: VecDeque::new(),
             scripts: Cache::new(MOST_SCRIPTS),
         }
     }
 
     /// Until the pipeline has ended.
     pub(super) fn run(mut self, questions: &Receiver<Question>) {
-        self.ask_again();
-        while let Ok(first) = questions.recv() {
+        self.remember_unanswered();
+        loop {
+            let first = if self.again.is_empty() {
+                questions.recv().map_err(|_| RecvTimeoutError::Disconnected)
+            } else {
+                questions.recv_timeout(IDLE)
+            };
+            let first = match first {
+                Ok(first) => first,
+                Err(RecvTimeoutError::Timeout) => {
+                    self.ask_again();
+                    continue;
+                }
+                Err(RecvTimeoutError::Disconnected) => return,
+            };
             let mut group = vec![first];
             group.extend(questions.try_iter().take(GROUP - 1));
             let unknown: Vec<Question> = group
@@ -89,7 +109,7 @@ impl Opener {
     }
 
     /// What was not answered when the recorder before ended.
-    fn ask_again(&mut self) {
+    fn remember_unanswered(&mut self) {
         let unexplained = self.reader.unexplained(MOST_AGAIN).unwrap_or_else(|error| {
             tracing::warn!("files of before are not looked at: {error}");
             Vec::new()
@@ -103,14 +123,19 @@ impl Opener {
                 mount_namespace: 0,
                 path,
             },
-            row: 0,
+            row: NO_ROW,
             time_ns,
             is_exec: false,
         });
-        let mut groups: Vec<_> = questions.map(|question| vec![question]).collect();
-        while !groups.is_empty() {
-            let rest = groups.split_off(groups.len().min(MOST_AT_ONCE));
-            self.open(std::mem::replace(&mut groups, rest));
+        self.again = questions.collect();
+    }
+
+    fn ask_again(&mut self) {
+        let most = self.again.len().min(MOST_AT_ONCE);
+        let groups = self.again.drain(..most).map(|question| vec![question]).collect();
+        self.open(groups);
+        if self.is_broker_gone {
+            self.again.clear();
         }
     }
 
@@ -316,6 +341,11 @@ impl Opener {
     }
 
     fn refuse(&mut self, question: Question, reason: Unread) {
+        if question.row == NO_ROW && reason == Unread::Busy && !self.is_broker_gone {
+            // There is no hurry.
+            self.again.push_back(question);
+            return;
+        }
         if let Ok(mut figures) = self.figures.lock() {
             super::count(&mut figures.unread, reason);
         }

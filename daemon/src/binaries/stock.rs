@@ -18,7 +18,7 @@ use crate::store::{Control, Reader};
 const EVICTION_BATCH: u32 = 64;
 
 /// How often, and after which time, the database is asked once more for what may go.
-const MOST_ATTEMPTS: u32 = 3;
+const MOST_ATTEMPTS: u32 = 10;
 const BATCH: Duration = Duration::from_millis(150);
 /// What is pinned stays pinned for a while.
 const FULL: Duration = Duration::from_secs(10);
@@ -133,8 +133,6 @@ impl Stock {
         let has_room = accounts.kept_bytes + accounts.reserved_bytes <= limit - bytes;
         if has_room {
             accounts.reserved_bytes += bytes;
-        } else {
-            accounts.full_until = Some(Instant::now() + FULL);
         }
         drop(accounts);
         if !evicted.is_empty() {
@@ -175,11 +173,16 @@ impl Stock {
             let Some(sha256) = evictable.pop_front() else {
                 evictable = self.evictable(&tried);
                 if evictable.is_empty() {
-                    attempts += 1;
-                    if attempts == MOST_ATTEMPTS || accounts.kept_bytes == 0 {
+                    if accounts.reserved_bytes == 0 && self.is_written_down(accounts, &tried) {
+                        accounts.full_until = Some(Instant::now() + FULL);
                         break;
                     }
-                    // What was kept just now is written down with the next batch.
+                    attempts += 1;
+                    if attempts == MOST_ATTEMPTS {
+                        break;
+                    }
+                    // What was kept just now is written down with the next batch, and what is
+                    // being written becomes smaller.
                     std::thread::sleep(BATCH);
                 }
                 continue;
@@ -211,6 +214,13 @@ impl Stock {
                 VecDeque::new()
             }
         }
+    }
+
+    /// Whether the database knows of every copy, so that waiting for it is in vain.
+    fn is_written_down(&self, accounts: &Accounts, tried: &[String]) -> bool {
+        self.reader.kept(&Control::default()).is_ok_and(|said| {
+            accounts.copies.keys().all(|sha256| said.contains(sha256) || tried.contains(sha256))
+        })
     }
 
     /// Compares what lies in the vault with what the database says.

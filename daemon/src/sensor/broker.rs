@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use common::binary::Unread;
 use nix::sys::signal::{Signal, kill};
+use nix::sys::wait::WaitStatus;
 use nix::unistd::Pid;
 
 use super::user::RecorderUser;
@@ -51,6 +52,10 @@ impl Broker {
         let Some(status) = self.pid.map(reap).transpose()?.flatten() else { return Ok(()) };
         // Its number may be somebody else's from now on.
         self.pid = None;
+        if matches!(status, WaitStatus::Exited(_, 0)) {
+            // The recorder has closed its end: it is gone, or will be in a moment.
+            return Ok(());
+        }
         let is_short = self.since.elapsed() < SHORT_LIFE;
         self.short_lives = if is_short { self.short_lives + 1 } else { 0 };
         let how = describe(status);

@@ -65,6 +65,7 @@ pub(crate) fn become_broker(user: &RecorderUser) -> anyhow::Result<()> {
     prctl::set_keepcaps(true).context("keep capabilities")?;
     change_user(user, &held)?;
     caps::clear(None, CapSet::Inheritable).context("clear the inheritable capabilities")?;
+    umask(Mode::from_bits_truncate(0o077));
     caps::set(None, CapSet::Effective, &CapsHashSet::new()).context("clear the effective set")?;
     caps::set(None, CapSet::Permitted, &kept).context("limit the permitted capabilities")?;
     caps::set(None, CapSet::Effective, &kept).context("limit the effective capabilities")?;

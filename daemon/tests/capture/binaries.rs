@@ -250,11 +250,16 @@ fn many_files_at_once_are_kept_or_say_why() {
     let Some(recorder) = recorder(&scratch, &[]) else { return };
     let client = &recorder.client;
     let count = storm::size().min(2000);
-    let programs: Vec<PathBuf> =
-        (0..count).map(|n| variant(&scratch, &format!("v{n}"), &n.to_le_bytes())).collect();
+    let programs: Vec<PathBuf> = (0..count)
+        .map(|n| {
+            let path = scratch.copy(Path::new("/bin/true"), &format!("v{n}"));
+            let mut file = File::options().append(true).open(&path).unwrap();
+            file.write_all(&n.to_le_bytes()).unwrap();
+            path
+        })
+        .collect();
     settle();
-    let pids: Vec<u32> =
-        programs.iter().map(|program| run_program(program, &["exit", "0"])).collect();
+    let pids: Vec<u32> = programs.iter().map(|program| run_program(program, &[])).collect();
     wait_for("the last file", || (capture(&client.health()).files.waiting == 0).then_some(()));
     let filter = format!("exe ~ {}/v", scratch.path().display());
     let images = wait_for("an explanation of each", || {
@@ -283,7 +288,7 @@ fn many_files_at_once_are_kept_or_say_why() {
 #[test]
 fn limits_hold_and_say_so() {
     let scratch = Scratch::new();
-    let limit = 3 * fs::metadata(&*WORKLOAD).unwrap().len();
+    let limit = 8 * fs::metadata(&*WORKLOAD).unwrap().len();
     let options = ["--binary-total-limit", &limit.to_string(), "--binary-file-limit", "8MiB"];
     let Some(recorder) = recorder(&scratch, &options) else { return };
     let client = &recorder.client;
@@ -297,7 +302,7 @@ fn limits_hold_and_say_so() {
     explained(client, run_program(&first, &["exit", "0"]));
     client.print(&["binaries", "pin", &sha256_of(&first)]);
     let mut last = String::new();
-    for n in 2..=20 {
+    for n in 2..=40 {
         let program = program(n);
         let image = explained(client, run_program(&program, &["exit", "0"]));
         last = hash_of(&image).unwrap();
@@ -338,7 +343,7 @@ fn what_is_damaged_is_found_and_not_handed_out() {
     let scratch = Scratch::new();
     let Some(recorder) = recorder(&scratch, &[]) else { return };
     let client = &recorder.client;
-    let program = variant(&scratch, "x", b"x");
+    let program = variant(&scratch, "x", b"to be damaged");
     let hash = hash_of(&explained(client, run_program(&program, &["exit", "0"]))).unwrap();
     assert_eq!(client.ask(&["binaries", "verify"]).status, Some(0));
     let copy = copies(&scratch).into_iter().find(|path| path.to_str().unwrap().contains(&hash));
@@ -382,7 +387,8 @@ fn a_recorder_that_is_killed_leaves_only_whole_copies() {
         while std::time::Instant::now() < life {
             number += 1;
             let mark = [&number.to_le_bytes()[..], &[0; 4096]].concat();
-            run_program(&variant(&scratch, &format!("k{number}"), &mark), &["exit", "0"]);
+            // As fast as they are read, more or less, so that it is killed while it reads.
+            run_program(&variant(&scratch, &format!("k{number}"), &mark), &["sleep", "20"]);
         }
         // In the middle of it, most likely.
         kill(pid, Signal::SIGKILL).unwrap();

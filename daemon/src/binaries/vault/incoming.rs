@@ -15,7 +15,7 @@ use super::keeping::make_directory;
 use super::{Form, Name, Vault, open_directory};
 
 /// Of zstd. What comes while another file is taken has to wait, and may be gone then: level 3 takes
-/// almost twice the time, and a copy is a tenth smaller.
+/// a third more time, and a copy is a tenth smaller.
 const LEVEL: i32 = 1;
 /// How far back zstd looks, as a power of two: 1 MiB. Reading takes as much memory.
 const WINDOW_LOG: u32 = 20;
