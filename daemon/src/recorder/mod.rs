@@ -186,6 +186,7 @@ fn record(
         .context("start the pipeline")?;
 
     let (rules, rules_thread) = rules.start(handle.clone()).context("start the thread of rules")?;
+    let retiring = reader.clone();
     let service = bus::Service::recording(reader, handle.clone(), rules.clone(), &path, vault);
     let listener = match &from.listener {
         Some(listener) => Some(listener.try_clone().context("keep the socket")?),
@@ -203,6 +204,7 @@ fn record(
         }
         anyhow::Ok(())
     });
+    retiring.retire();
     rules.stop();
     handle.stop();
     let recorded = thread.join().map_err(|_| anyhow::anyhow!("the pipeline panicked"))?;

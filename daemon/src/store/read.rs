@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use common::bus::Count;
@@ -94,6 +95,8 @@ struct Inner {
     /// Nobody writes the file: SQLite needs no log and no locks beside it.
     is_immutable: bool,
     idle: Mutex<Vec<Connection>>,
+    /// Nobody is to come back for them.
+    is_retired: AtomicBool,
 }
 
 impl Reader {
@@ -114,7 +117,12 @@ impl Reader {
         if !path.exists() {
             return Err(StoreError::Missing { path: path.to_owned() });
         }
-        let inner = Inner { path: path.to_owned(), is_immutable, idle: Mutex::default() };
+        let inner = Inner {
+            path: path.to_owned(),
+            is_immutable,
+            idle: Mutex::default(),
+            is_retired: AtomicBool::new(false),
+        };
         let reader = Self { inner: Arc::new(inner) };
         let connection = reader.open()?;
         reader.give_back(connection);
@@ -144,8 +152,19 @@ impl Reader {
     fn give_back(&self, connection: Connection) {
         if let Ok(mut idle) = self.inner.idle.lock()
             && idle.len() < MOST_IDLE
+            && !self.inner.is_retired.load(Ordering::Relaxed)
         {
             idle.push(connection);
+        }
+    }
+
+    /// Keeps no connection open from now on, so that the writer's is the last: whoever closes that
+    /// one puts the log into the database.
+    #[cfg(feature = "capture")]
+    pub(crate) fn retire(&self) {
+        self.inner.is_retired.store(true, Ordering::Relaxed);
+        if let Ok(mut idle) = self.inner.idle.lock() {
+            idle.clear();
         }
     }
 

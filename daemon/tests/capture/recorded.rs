@@ -64,8 +64,9 @@ impl Drop for Opened {
 fn state(dir: &Path) -> Vec<(PathBuf, Vec<u8>, SystemTime)> {
     let mut state: Vec<_> = fs::read_dir(dir)
         .unwrap()
-        .map(|entry| {
-            let path = entry.unwrap().path();
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.is_file())
+        .map(|path| {
             (
                 path.clone(),
                 fs::read(&path).unwrap(),
@@ -84,7 +85,10 @@ fn a_recorded_database_is_served_and_left_as_it_is() {
     let scratch = Scratch::new();
     let Some(recorder) = Recorder::start(&scratch, &LOSSLESS) else { return };
     let run = run(&["exit", "17"]);
-    let live = recorder.client.image(run.pid);
+    // Its file is read a little later.
+    let live = wait_for("its hash", || {
+        Some(recorder.client.image(run.pid)).filter(|image| image.process.hash.is_some())
+    });
     recorder.stop();
     let before = state(&scratch.data());
 

@@ -16,7 +16,10 @@ fn a_recorder_that_is_killed_loses_nothing() {
     let Some(recorder) = Recorder::start(&scratch, &LOSSLESS) else { return };
     let client = &recorder.client;
     let sleeper = sleeper();
-    let before = client.image(sleeper.pid());
+    // Its file is read a little later.
+    let before = wait_for("its hash", || {
+        Some(client.image(sleeper.pid())).filter(|image| image.process.hash.is_some())
+    });
     let total = storm::size();
     let storm = storm::start(total);
     let killed = wait_for("half of the storm", || {
