@@ -183,8 +183,9 @@ impl Opener {
             Readiness::Worth(probes) => probes,
         };
         let mut groups = groups;
+        let reason = if self.is_broker_gone { Unread::Failed } else { Unread::Busy };
         for question in groups.split_off(groups.len().min(most)).into_iter().flatten() {
-            self.refuse(question, Unread::Busy);
+            self.refuse(question, reason);
         }
         let mut asked = HashMap::new();
         for group in groups {
@@ -341,7 +342,7 @@ impl Opener {
     }
 
     fn refuse(&mut self, question: Question, reason: Unread) {
-        if question.row == NO_ROW && reason == Unread::Busy && !self.is_broker_gone {
+        if question.row == NO_ROW && reason == Unread::Busy {
             // There is no hurry.
             self.again.push_back(question);
             return;

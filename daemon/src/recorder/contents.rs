@@ -220,23 +220,17 @@ impl Contents {
         let mut findings = Vec::new();
         match way {
             Some(Way::Process { boottime_ns, ctime_ns }) if ctime_ns != identity.ctime_ns => {
-                let copy = match &content {
-                    Content::Read(read) => Some(read.clone()),
-                    Content::Unknown | Content::Unread(_) => None,
-                };
-                if until.is_some_and(|until| until <= boottime_ns) {
-                    // Something else ran by then, and the file may have been written to.
-                    content = Content::Unread(Unread::Changed);
-                    // The copy has been made; it is nobody's.
-                    findings.extend(copy.map(|content| Finding::Orphan {
-                        content,
-                        size_bytes: identity.size_bytes,
-                        stored_bytes,
-                    }));
-                } else {
+                if until.is_none_or(|until| until > boottime_ns) {
                     // Most likely a name was removed. But a process can let go of its own file
                     // (`PR_SET_MM`; before Linux 5.15 by unmapping it), and write to it.
                     content = uncertain(&content);
+                } else if let Content::Read(content) =
+                    // Something else ran by then, and the file may have been written to.
+                    std::mem::replace(&mut content, Content::Unread(Unread::Changed))
+                {
+                    // The copy has been made; it is nobody's.
+                    let size_bytes = identity.size_bytes;
+                    findings.push(Finding::Orphan { content, size_bytes, stored_bytes });
                 }
             }
             Some(Way::Path) if is_fresh => content = uncertain(&content),

@@ -11,19 +11,13 @@ use ebpf::event::{Body, Event, Exit, Fork, Image, TaskId};
 use super::assemble::{self, Assembler};
 use super::clock::Clock;
 use super::contents::{Contents, Look};
-use super::detector::{Detector, MOST_ANCESTORS};
+use super::detector::Detector;
 use super::live::{Happening, Live};
 use super::progress::Progress;
+use super::rows::{is_same_image, pending_row, replace_row, task_of};
 use super::sequence::{Kind, Slot};
 use super::table::{Entry, ParentLink, Table};
-use crate::binaries::Found;
-use crate::detect::Part;
-use crate::sensor::opening::Way;
-use crate::store::{Batch, Change, EndOfRows, Finding, GapRow, Pending, StoredRunning};
-
-/// A fork whose row was written before its exec came keeps that row for the exec, if it comes
-/// within this time: fork and exec are one act, cut in two by the end of a batch.
-const ONE_ACT_NS: u64 = 1_000_000_000;
+use crate::store::{Batch, Change, EndOfRows, GapRow, Pending, StoredRunning};
 
 pub(crate) struct Tracker {
     pub(crate) table: Table,
@@ -33,7 +27,7 @@ pub(crate) struct Tracker {
     pub(crate) contents: Contents,
     assembler: Assembler,
     pub(crate) progress: Progress,
-    batch: Batch,
+    pub(super) batch: Batch,
     next_row: i64,
     /// Forks since the last batch that have no row yet.
     fresh_forks: Vec<TaskId>,
@@ -266,48 +260,6 @@ impl Tracker {
         replace_row(&mut self.batch, pending);
     }
 
-    /// Whether what it says can be judged only once all is read that has happened until now.
-    pub(crate) fn depends_on_later_events(&self, found: &Found) -> bool {
-        let Found::Answer(answer) = found else { return false };
-        matches!(answer.way, Some(Way::Process { .. }))
-    }
-
-    /// Something was found out of executed files.
-    pub(crate) fn found(&mut self, found: Found) {
-        let answer = match found {
-            Found::Answer(answer) => *answer,
-            Found::Copies { sha256, storage } => {
-                self.contents.forget(&sha256);
-                self.batch.findings.push(Finding::Copies { sha256, storage });
-                return;
-            }
-            Found::Orphan { content, size_bytes, stored_bytes } => {
-                let finding = Finding::Orphan { content, size_bytes, stored_bytes };
-                self.batch.findings.push(finding);
-                return;
-            }
-        };
-        let (findings, waited) = self.contents.take(answer);
-        self.batch.findings.extend(findings);
-        for record in waited {
-            let record = Arc::new(record);
-            let Self { detector, table, batch, live, .. } = self;
-            detector.look(&record, Part::WithHash, || ancestors(table, &record), batch, live);
-        }
-    }
-
-    /// What the process ran until now it does not run any more.
-    fn note_end_of_image(&mut self, task: TaskId, boottime_ns: u64) {
-        // A child that has not executed yet shares its parent's image, which goes on.
-        let own = |entry: &'_ Entry| {
-            let image = entry.image.as_ref().filter(|image| image.process == entry.process)?;
-            Some(image.clone())
-        };
-        if let Some(image) = self.table.get(task).and_then(own) {
-            self.contents.moved_on(image.row, boottime_ns);
-        }
-    }
-
     fn exec(&mut self, image: &Image<'_>, boottime_ns: u64) {
         self.note_end_of_image(image.process, boottime_ns);
         let record = self.assembler.image(image, Source::Exec, boottime_ns, self.clock);
@@ -474,14 +426,7 @@ impl Tracker {
             None => self.batch.records.push(pending),
         }
         if record.source == Source::Exec {
-            self.batch.findings.extend(self.contents.look_at_script(&record));
-            let Self { detector, contents, table, batch, live, .. } = self;
-            detector.look(&record, Part::WithoutHash, || ancestors(table, &record), batch, live);
-            if is_settled {
-                detector.look(&record, Part::WithHash, || ancestors(table, &record), batch, live);
-            } else if detector.has_hash_rules() && !contents.wait(&record) {
-                detector.give_up();
-            }
+            self.judge(&record, is_settled);
         }
         self.live.publish(|| Happening::Began(record));
     }
@@ -586,79 +531,4 @@ impl Tracker {
             },
         }
     }
-}
-
-/// Those of them that still run, parent first.
-fn ancestors(table: &Table, of: &Record) -> Vec<Arc<Record>> {
-    let mut found = Vec::new();
-    let mut parent = of.parent.as_ref().map(|parent| parent.process);
-    while let Some(process) = parent
-        && found.len() < MOST_ANCESTORS
-    {
-        let task = TaskId { pid: process.pid, start_boottime_ns: process.start_boottime_ns };
-        let Some(entry) = table.get(task) else { break };
-        let Some(image) = &entry.image else { break };
-        found.push(image.clone());
-        parent = entry.parent.as_ref().map(|link| link.parent.process);
-    }
-    found
-}
-
-impl Entry {
-    /// The row that `record` takes over instead of getting a new one.
-    fn row_to_replace(&self, record: &Record, snapshot_boottime_ns: u64) -> Option<i64> {
-        let [row] = self.rows[..] else { return None };
-        let image = self.image.as_ref()?;
-        let is_blank = image.source == Source::Fork && image.context.is_unknown;
-        let is_fresh_fork = image.source == Source::Fork
-            && !self.has_forked
-            && record.boottime_ns.saturating_sub(image.boottime_ns) < ONE_ACT_NS;
-        // The snapshot saw the image just before its exec was read from the ring.
-        let is_snapshot_ahead = matches!(image.source, Source::Iterator | Source::Proc)
-            && record.source == Source::Exec
-            && record.boottime_ns <= snapshot_boottime_ns
-            && (is_same_image(image, record) || is_half_made(image, record));
-        (is_blank || is_fresh_fork || is_snapshot_ahead).then_some(row)
-    }
-}
-
-/// The snapshot met a process in the middle of its exec: the file is the new one already, the
-/// arguments are not there yet.
-fn is_half_made(seen: &Record, made: &Record) -> bool {
-    seen.args.bytes.is_empty() && is_same_file(seen, made)
-}
-
-fn is_same_image(known: &Record, seen: &Record) -> bool {
-    is_same_file(known, seen) && known.args.bytes == seen.args.bytes
-}
-
-fn is_same_file(known: &Record, seen: &Record) -> bool {
-    let (a, b) = (&known.executable, &seen.executable);
-    (a.device_major, a.device_minor, a.inode, a.ctime_ns)
-        == (b.device_major, b.device_minor, b.inode, b.ctime_ns)
-}
-
-/// A row that exists already, in this batch or in the database, gets new content.
-fn replace_row(batch: &mut Batch, pending: Pending) {
-    match pending_row(batch, pending.record.row) {
-        Some(earlier) => {
-            let is_fork = pending.record.source == Source::Fork;
-            let is_run = !is_fork && (earlier.is_run || pending.is_run);
-            *earlier = Pending { is_run, ..pending };
-        }
-        None => batch.replaced.push(pending),
-    }
-}
-
-/// New rows are consecutive, so that one is found by its distance from the first.
-fn pending_row(batch: &mut Batch, row: i64) -> Option<&mut Pending> {
-    let first = batch.records.first().map_or(i64::MAX, |pending| pending.record.row);
-    if row >= first {
-        return batch.records.get_mut(usize::try_from(row - first).ok()?);
-    }
-    batch.replaced.iter_mut().find(|pending| pending.record.row == row)
-}
-
-fn task_of(record: &Record) -> TaskId {
-    TaskId { pid: record.process.pid, start_boottime_ns: record.process.start_boottime_ns }
 }

@@ -5,6 +5,8 @@
 //! distances on the boot clock, so that a step of the wall clock cannot reorder them.
 
 mod alerts;
+#[cfg(feature = "capture")]
+mod batch;
 mod binaries;
 #[cfg(feature = "capture")]
 mod columns;
@@ -14,6 +16,8 @@ mod error;
 #[cfg(feature = "capture")]
 mod findings;
 mod read;
+#[cfg(feature = "capture")]
+mod resume;
 mod schema;
 mod select;
 mod sql;
@@ -31,10 +35,14 @@ mod write;
 pub(crate) use alerts::AlertPage;
 #[cfg(feature = "capture")]
 pub(crate) use alerts::Snapshot;
+#[cfg(feature = "capture")]
+pub(crate) use batch::{Batch, EndOfRows, GapRow, Pending, RingPosition, StoredRunning};
 pub(crate) use binaries::{BinaryOrder, BinaryPage, Named};
 pub(crate) use error::StoreError;
 #[cfg(feature = "capture")]
 pub(crate) use findings::Finding;
+#[cfg(feature = "capture")]
+pub(crate) use read::sqlite_uri;
 pub(crate) use read::{Control, Reader, Selection, Stopped, Totals};
 #[cfg(feature = "capture")]
 pub(crate) use thread::{Committed, WriterThread};
@@ -42,7 +50,7 @@ pub(crate) use tree::Reach;
 #[cfg(feature = "capture")]
 pub(crate) use triage::{Change, NewAlert, RecentAlert, Repeat, What};
 #[cfg(feature = "capture")]
-pub(crate) use write::{Batch, EndOfRows, GapRow, Pending, RingPosition, StoredRunning, Writer};
+pub(crate) use write::Writer;
 
 /// Name of the database in the data directory.
 #[cfg(feature = "capture")]

@@ -135,7 +135,7 @@ impl Reader {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = if self.inner.is_immutable {
             let flags = flags | OpenFlags::SQLITE_OPEN_URI;
-            Connection::open_with_flags(immutable_uri(path), flags).map_err(of)?
+            Connection::open_with_flags(sqlite_uri(path, "immutable=1"), flags).map_err(of)?
         } else {
             Connection::open_with_flags(path, flags).map_err(of)?
         };
@@ -379,8 +379,9 @@ fn has_log(path: &Path) -> bool {
     })
 }
 
-/// `sqlite.org/uri.html`: every byte that could mean something there is escaped.
-fn immutable_uri(path: &Path) -> String {
+/// The file as a URI with one parameter. `sqlite.org/uri.html`: every byte that could mean something
+/// there is escaped.
+pub(crate) fn sqlite_uri(path: &Path, parameter: &str) -> String {
     let mut uri = String::from("file:");
     for byte in path.as_os_str().as_bytes() {
         if byte.is_ascii_alphanumeric() || b"/._-".contains(byte) {
@@ -389,7 +390,8 @@ fn immutable_uri(path: &Path) -> String {
             uri.push_str(&format!("%{byte:02x}"));
         }
     }
-    uri.push_str("?immutable=1");
+    uri.push('?');
+    uri.push_str(parameter);
     uri
 }
 

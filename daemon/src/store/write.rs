@@ -4,12 +4,13 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rusqlite::{Connection, OptionalExtension as _, ToSql, Transaction, params};
+use rusqlite::{Connection, ToSql, params};
 
-use common::id::{BootId, ProcessId};
-use common::record::{Context, End, Executable, PathState, Record, Strings, StringsState};
+use common::id::BootId;
+use common::record::{Context, Executable, PathState, Strings, StringsState};
 
 use super::StoreError;
+use super::batch::{Batch, EndOfRows, GapRow, Pending};
 use super::columns::{
     EndColumns, figure, head_column, int, parent_source_code, path_state_code, source_code,
     strings_state_code, total_column,
@@ -17,75 +18,7 @@ use super::columns::{
 use super::dictionary::{Dictionary, TupleSql, content_hash, push_varint, tuple_id};
 use super::findings::{self, Finding, Runs};
 use super::schema;
-use super::triage::{self, Change, NewAlert, Repeat};
-
-/// What one transaction brings.
-#[derive(Debug, Default)]
-pub(crate) struct Batch {
-    /// New rows, with consecutive numbers.
-    pub(crate) records: Vec<Pending>,
-    /// Rows that replace stored ones of the same number.
-    pub(crate) replaced: Vec<Pending>,
-    /// Ends of processes whose rows are already stored.
-    pub(crate) ends: Vec<EndOfRows>,
-    pub(crate) gaps: Vec<GapRow>,
-    pub(crate) findings: Vec<Finding>,
-    pub(crate) alerts: Vec<Arc<NewAlert>>,
-    pub(crate) repeats: Vec<Repeat>,
-    /// What people asked for.
-    pub(crate) changes: Vec<Change>,
-    /// How far the ring has been read: stored with the rows, so that a restart neither repeats nor
-    /// skips.
-    pub(crate) ring: Option<RingPosition>,
-}
-
-#[derive(Debug)]
-pub(crate) struct Pending {
-    pub(crate) record: Arc<Record>,
-    /// Row of the first image of the same process, where this is a later one.
-    pub(crate) first: Option<i64>,
-    pub(crate) parent_row: Option<i64>,
-    /// An image has begun, and is to be counted as a run of its executable.
-    pub(crate) is_run: bool,
-}
-
-#[derive(Debug)]
-pub(crate) struct EndOfRows {
-    pub(crate) rows: Vec<i64>,
-    pub(crate) process: ProcessId,
-    pub(crate) end: End,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct GapRow {
-    pub(crate) time_ns: i64,
-    pub(crate) cpu: u32,
-    pub(crate) kind: &'static str,
-    pub(crate) count: u64,
-    pub(crate) cause: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct RingPosition {
-    /// Names the ring: a new ring starts at zero again.
-    pub(crate) cookie: u64,
-    pub(crate) position: u64,
-    /// What was counted up to there, in a form of the recorder's own.
-    pub(crate) progress: Vec<u8>,
-    /// Everything was read, and nothing more will come.
-    pub(crate) is_last: bool,
-}
-
-/// A process that the database holds as running.
-#[derive(Debug)]
-pub(crate) struct StoredRunning {
-    /// Of its newest image.
-    pub(crate) record: Record,
-    pub(crate) parent_row: Option<i64>,
-    pub(crate) rows: Vec<i64>,
-    /// The newest row is the parent of another.
-    pub(crate) is_parent: bool,
-}
+use super::triage::{self};
 
 pub(crate) struct Writer {
     pub(super) connection: Connection,
@@ -481,7 +414,7 @@ impl Writer {
         Ok(id)
     }
 
-    fn boot(&mut self, boot: BootId) -> rusqlite::Result<i64> {
+    pub(super) fn boot(&mut self, boot: BootId) -> rusqlite::Result<i64> {
         if let Some(id) = self.boots.get(&boot) {
             return Ok(*id);
         }
@@ -499,54 +432,6 @@ impl Writer {
             .prepare_cached("INSERT OR REPLACE INTO meta (key, value) VALUES (?1, ?2)")?
             .execute(params![key, value])?;
         Ok(())
-    }
-
-    fn meta<T: rusqlite::types::FromSql>(&self, key: &str) -> rusqlite::Result<Option<T>> {
-        self.connection
-            .query_row("SELECT value FROM meta WHERE key = ?1", [key], |row| row.get(0))
-            .optional()
-    }
-
-    /// Where reading the ring of this cookie has to go on.
-    pub(crate) fn ring_position(&self, cookie: u64) -> Result<Option<RingPosition>, StoreError> {
-        let read = || -> rusqlite::Result<Option<RingPosition>> {
-            if self.meta("ring_cookie")? != Some(cookie.cast_signed()) {
-                return Ok(None);
-            }
-            let position = self.meta("ring_position")?.map_or(0, i64::cast_unsigned);
-            let progress = self.meta("ring_progress")?.unwrap_or_default();
-            Ok(Some(RingPosition { cookie, position, progress, is_last: false }))
-        };
-        read().map_err(|error| StoreError::of(&self.path, error))
-    }
-
-    /// Whether another ring was recorded last, and not to its end: what it held then is lost.
-    pub(crate) fn has_unfinished_ring(&self, cookie: u64) -> Result<bool, StoreError> {
-        let read = || -> rusqlite::Result<bool> {
-            let is_other =
-                self.meta::<i64>("ring_cookie")?.is_some_and(|last| last != cookie.cast_signed());
-            Ok(is_other && self.meta::<bool>("ring_is_finished")? == Some(false))
-        };
-        read().map_err(|error| StoreError::of(&self.path, error))
-    }
-
-    /// The number for the next row.
-    pub(crate) fn next_row(&self) -> Result<i64, StoreError> {
-        self.connection
-            .query_row("SELECT ifnull(max(id), 0) + 1 FROM process", [], |row| row.get(0))
-            .map_err(|error| StoreError::of(&self.path, error))
-    }
-
-    /// Marks what ran in earlier boots as ended unobserved, and reads what runs in this one.
-    pub(crate) fn take_over(&mut self, boot: BootId) -> Result<Vec<StoredRunning>, StoreError> {
-        let path = self.path.clone();
-        let of = |error| StoreError::of(&path, error);
-        let boot_row = self.boot(boot).map_err(of)?;
-        self.connection
-            .execute("UPDATE process SET state = 4 WHERE state = 0 AND boot != ?1", [boot_row])
-            .map_err(of)?;
-        let transaction = self.connection.transaction().map_err(of)?;
-        running(&transaction).map_err(of)
     }
 }
 
@@ -571,28 +456,6 @@ fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     name.into()
-}
-
-fn running(transaction: &Transaction<'_>) -> rusqlite::Result<Vec<StoredRunning>> {
-    let mut by_process: HashMap<ProcessId, StoredRunning> = HashMap::new();
-    for (record, parent_row) in super::select::running(transaction)? {
-        let entry = by_process.entry(record.process).or_insert_with(|| StoredRunning {
-            record: record.clone(),
-            parent_row,
-            rows: Vec::new(),
-            is_parent: false,
-        });
-        entry.rows.push(record.row);
-        if record.ordinal >= entry.record.ordinal {
-            entry.record = record;
-        }
-    }
-    let mut is_parent =
-        transaction.prepare("SELECT EXISTS (SELECT 1 FROM process WHERE parent = ?1)")?;
-    for running in by_process.values_mut() {
-        running.is_parent = is_parent.query_row([running.record.row], |row| row.get(0))?;
-    }
-    Ok(by_process.into_values().collect())
 }
 
 fn keep<T: std::hash::Hash + Eq>(

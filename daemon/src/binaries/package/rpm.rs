@@ -4,7 +4,6 @@
 //! relatives). Berkeley DB (`Packages`, RHEL 8) and NDB (`Packages.db`, openSUSE) are not.
 
 use std::fs::{self, Metadata};
-use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -15,6 +14,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use self::header::{Header, ListedFile};
 use super::{compare, relative};
+use crate::store::sqlite_uri;
 
 mod header;
 #[cfg(test)]
@@ -104,26 +104,11 @@ fn open(path: &Path, has_log: bool) -> rusqlite::Result<Connection> {
         | OpenFlags::SQLITE_OPEN_NO_MUTEX
         | OpenFlags::SQLITE_OPEN_URI;
     let mode = if has_log { "mode=ro" } else { "immutable=1" };
-    let mut connection = Connection::open_with_flags(uri(path, mode), flags)?;
+    let mut connection = Connection::open_with_flags(sqlite_uri(path, mode), flags)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.pragma_update(None, "trusted_schema", false)?;
     connection.progress_handler(MOST_STEPS, Some(|| true))?;
     Ok(connection)
-}
-
-/// `sqlite.org/uri.html`: every byte that could mean something there is escaped.
-fn uri(path: &Path, mode: &str) -> String {
-    let mut uri = String::from("file:");
-    for byte in path.as_os_str().as_bytes() {
-        if byte.is_ascii_alphanumeric() || b"/._-".contains(byte) {
-            uri.push(char::from(*byte));
-        } else {
-            uri.push_str(&format!("%{byte:02x}"));
-        }
-    }
-    uri.push('?');
-    uri.push_str(mode);
-    uri
 }
 
 fn owner(
