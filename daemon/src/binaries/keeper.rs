@@ -36,11 +36,8 @@ pub(super) struct Job {
 
 impl Job {
     pub(super) fn is_urgent(&self) -> bool {
-        let size_bytes = match (self.question.about, &self.script) {
-            (About::File(identity), _) => identity.size_bytes,
-            (About::Script, script) => script.as_ref().map_or(0, |script| script.size_bytes),
-        };
-        self.question.is_exec && size_bytes <= SMALL_BYTES
+        let is_small = |identity: FileIdentity| identity.size_bytes <= SMALL_BYTES;
+        self.question.is_exec && self.identity().is_none_or(is_small)
     }
 
     fn identity(&self) -> Option<FileIdentity> {

@@ -9,14 +9,14 @@ use std::time::{Duration, Instant};
 use common::binary::{Storage, Unread};
 use common::record::{Content, Executable, FileIdentity, PathState, PathText};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::stat::{FileStat, fstat, major, minor};
+use nix::sys::stat::{FileStat, fstat};
 use quick_cache::unsync::Cache;
 
 use super::keeper::Job;
 use super::{About, Answer, Figures, Jobs, Question, unknown_file};
 use crate::recorder::is_fresh;
 use crate::recorder::pipeline::Handle;
-use crate::sensor::opening::{self, MOST_AT_ONCE, Opened, Wanted, Way};
+use crate::sensor::opening::{self, MOST_AT_ONCE, Opened, Wanted, Way, identity_of};
 use crate::store::Reader;
 
 /// For one file. A file system that does not answer must not stop everything.
@@ -30,6 +30,7 @@ const IDLE: Duration = Duration::from_millis(50);
 /// Rows are numbered from 1.
 const NO_ROW: i64 = 0;
 const MOST_SCRIPTS: usize = 1024;
+const SCRIPTS: Duration = Duration::from_secs(10);
 
 pub(super) struct Opener {
     broker: OwnedFd,
@@ -46,6 +47,7 @@ pub(super) struct Opener {
     again: VecDeque<Question>,
     /// What the last scripts were, so that a busy one costs no query each time.
     scripts: Cache<FileIdentity, (Content, u64)>,
+    scripts_since: Instant,
 }
 
 /// How many files the broker may be asked for.
@@ -74,6 +76,7 @@ impl Opener {
             is_broker_gone: false,
             again: VecDeque::new(),
             scripts: Cache::new(MOST_SCRIPTS),
+            scripts_since: Instant::now(),
         }
     }
 
@@ -249,7 +252,9 @@ impl Opener {
                 }
                 return None;
             }
-            Ok(_) | Err(nix::errno::Errno::EINTR) => {}
+            // Reading would wait without an end.
+            Err(nix::errno::Errno::EINTR) => return self.next_answer(patience),
+            Ok(_) => {}
             Err(error) => {
                 self.broker_is_gone(&error);
                 return None;
@@ -323,6 +328,11 @@ impl Opener {
         if is_fresh(&identity, question.time_ns) {
             return Ok(Some(script));
         }
+        if self.scripts_since.elapsed() > SCRIPTS {
+            // A copy that was evicted meanwhile is to be kept again.
+            self.scripts.clear();
+            self.scripts_since = Instant::now();
+        }
         let known = match self.scripts.get(&identity) {
             Some(known) => Some(known.clone()),
             None => self.recorded(&identity),
@@ -389,15 +399,15 @@ fn gather(questions: Vec<Question>) -> Vec<Vec<Question>> {
 }
 
 fn executable(path: &[u8], stat: &FileStat) -> Executable {
-    let ns = |seconds: i64, ns: i64| seconds.saturating_mul(1_000_000_000).saturating_add(ns);
+    let identity = identity_of(stat);
     Executable {
         path: PathText { bytes: path.into(), state: PathState::Complete },
-        device_major: u32::try_from(major(stat.st_dev)).unwrap_or(u32::MAX),
-        device_minor: u32::try_from(minor(stat.st_dev)).unwrap_or(u32::MAX),
-        inode: stat.st_ino,
-        size_bytes: stat.st_size.cast_unsigned(),
-        mtime_ns: ns(stat.st_mtime, stat.st_mtime_nsec),
-        ctime_ns: ns(stat.st_ctime, stat.st_ctime_nsec),
+        device_major: identity.device_major,
+        device_minor: identity.device_minor,
+        inode: identity.inode,
+        size_bytes: identity.size_bytes,
+        mtime_ns: identity.mtime_ns,
+        ctime_ns: identity.ctime_ns,
         mode: stat.st_mode,
         uid: stat.st_uid,
         gid: stat.st_gid,

@@ -9,10 +9,10 @@ use common::binary::Unread;
 use common::record::FileIdentity;
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, OpenHow, ResolveFlag, open, openat2};
-use nix::sys::stat::{FileStat, Mode, SFlag, fstat, major, minor, stat};
+use nix::sys::stat::{FileStat, Mode, SFlag, fstat, stat};
 use nix::sys::statfs::{BTRFS_SUPER_MAGIC, OVERLAYFS_SUPER_MAGIC, fstatfs};
 
-use super::opening::{Opened, Wanted, Way};
+use super::opening::{Opened, Wanted, Way, identity_of};
 
 pub(super) fn open_wanted(wanted: &Wanted) -> Opened {
     let Some(identity) = &wanted.identity else { return open_script(wanted) };
@@ -128,18 +128,6 @@ fn readable(file: &OwnedFd) -> Result<OwnedFd, Unread> {
     open(path.as_str(), flags, Mode::empty()).map_err(unread)
 }
 
-fn identity_of(stat: &FileStat) -> FileIdentity {
-    let ns = |seconds: i64, ns: i64| seconds.saturating_mul(1_000_000_000).saturating_add(ns);
-    FileIdentity {
-        device_major: u32::try_from(major(stat.st_dev)).unwrap_or(u32::MAX),
-        device_minor: u32::try_from(minor(stat.st_dev)).unwrap_or(u32::MAX),
-        inode: stat.st_ino,
-        size_bytes: stat.st_size.cast_unsigned(),
-        mtime_ns: ns(stat.st_mtime, stat.st_mtime_nsec),
-        ctime_ns: ns(stat.st_ctime, stat.st_ctime_nsec),
-    }
-}
-
 /// But for the time of the inode. Overlay and btrfs tell `stat` another number than their super block
 /// has.
 fn is_same_file(file: &OwnedFd, a: &FileIdentity, b: &FileIdentity) -> bool {
@@ -175,21 +163,13 @@ fn clearer(a: Unread, b: Unread) -> Unread {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::{MetadataExt as _, PermissionsExt};
+    use std::os::unix::fs::PermissionsExt;
     use std::path::Path;
 
     use super::*;
 
     fn identity(path: &Path) -> FileIdentity {
-        let meta = std::fs::metadata(path).unwrap();
-        FileIdentity {
-            device_major: u32::try_from(major(meta.dev())).unwrap(),
-            device_minor: u32::try_from(minor(meta.dev())).unwrap(),
-            inode: meta.ino(),
-            size_bytes: meta.size(),
-            mtime_ns: meta.mtime() * 1_000_000_000 + meta.mtime_nsec(),
-            ctime_ns: meta.ctime() * 1_000_000_000 + meta.ctime_nsec(),
-        }
+        identity_of(&stat(path).unwrap())
     }
 
     fn wanted(path: &Path, identity: Option<FileIdentity>) -> Wanted {

@@ -8,6 +8,7 @@ use common::binary::Unread;
 use common::record::FileIdentity;
 use nix::errno::Errno;
 use nix::sys::socket::{ControlMessage, ControlMessageOwned, MsgFlags, UnixAddr, recvmsg, sendmsg};
+use nix::sys::stat::{FileStat, major, minor};
 
 /// A file that was executed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +34,19 @@ pub(crate) enum Way {
 }
 
 pub(crate) type Opened = Result<(OwnedFd, Way), Unread>;
+
+/// As `stat` tells it.
+pub(crate) fn identity_of(stat: &FileStat) -> FileIdentity {
+    let ns = |seconds: i64, ns: i64| seconds.saturating_mul(1_000_000_000).saturating_add(ns);
+    FileIdentity {
+        device_major: u32::try_from(major(stat.st_dev)).unwrap_or(u32::MAX),
+        device_minor: u32::try_from(minor(stat.st_dev)).unwrap_or(u32::MAX),
+        inode: stat.st_ino,
+        size_bytes: stat.st_size.cast_unsigned(),
+        mtime_ns: ns(stat.st_mtime, stat.st_mtime_nsec),
+        ctime_ns: ns(stat.st_ctime, stat.st_ctime_nsec),
+    }
+}
 
 /// Questions that may be sent before their answers are read: they fit the socket's buffers.
 pub(crate) const MOST_AT_ONCE: usize = 16;
