@@ -18,6 +18,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::client::{Client, capture, only};
 use crate::disk_full::Disk;
+use crate::paused::Paused;
 use crate::programs::WORKLOAD;
 use crate::recorder::{LOSSLESS, Recorder, wait_for};
 use crate::scratch::Scratch;

@@ -2,10 +2,9 @@
 
 use common::health::Kinds;
 
-use nix::sys::signal::{Signal, kill};
-
 use crate::client::{Client, capture};
 use crate::database::{assert_sound, books, lost, open};
+use crate::paused::Paused;
 use crate::recorder::{Recorder, wait_for};
 use crate::scratch::Scratch;
 use crate::storm;
@@ -17,10 +16,9 @@ fn plus(a: Kinds, b: Kinds) -> Kinds {
 
 /// More than a small ring holds, while nobody reads it; then some that are read.
 fn overrun(client: &Client) {
-    let recorder = client.recorder_pid();
-    kill(recorder, Signal::SIGSTOP).unwrap();
+    let paused = Paused::new(client);
     finish(storm::start(storm::size() / 4));
-    kill(recorder, Signal::SIGCONT).unwrap();
+    paused.go_on();
     finish(storm::start(storm::size() / 4));
 }
 

@@ -19,6 +19,7 @@ mod instances;
 mod lineage;
 mod losses;
 mod namespaces;
+mod paused;
 mod privileges;
 mod programs;
 mod recorded;

@@ -2,25 +2,6 @@
 
 use super::*;
 
-/// The recorder stands still; what happens meanwhile it reads later.
-struct Paused<'r> {
-    recorder: &'r Recorder,
-    pid: nix::unistd::Pid,
-}
-
-impl<'r> Paused<'r> {
-    fn new(recorder: &'r Recorder) -> Self {
-        let pid = recorder.client.recorder_pid();
-        kill(pid, Signal::SIGSTOP).unwrap();
-        Self { recorder, pid }
-    }
-
-    fn go_on(self) -> &'r Client {
-        kill(self.pid, Signal::SIGCONT).unwrap();
-        &self.recorder.client
-    }
-}
-
 #[test]
 fn what_deletes_itself_or_lives_in_memory_is_kept() {
     let scratch = Scratch::new();
@@ -88,12 +69,13 @@ fn what_was_replaced_meanwhile_is_not_taken_for_what_ran() {
     ];
     let programs = replace.map(|(name, _)| variant(&scratch, name, b"malice!!"));
     settle();
-    let paused = Paused::new(&recorder);
+    let client = &recorder.client;
+    let paused = Paused::new(client);
     let pids = programs.each_ref().map(|program| run_program(program, &["exit", "0"]));
     for ((_, replace), program) in replace.iter().zip(&programs) {
         replace(program);
     }
-    let client = paused.go_on();
+    paused.go_on();
     for ((name, _), pid) in replace.iter().zip(pids) {
         let image = explained(client, pid);
         let expected = match *name {
@@ -121,11 +103,12 @@ fn a_path_that_leads_elsewhere_now_leads_nowhere() {
     let program = variant(&scratch, "mine/x", b"malice");
     let decoy = variant(&scratch, "other/x", b"innocent");
     settle();
-    let paused = Paused::new(&recorder);
+    let client = &recorder.client;
+    let paused = Paused::new(client);
     let pid = run_program(&program, &["exit", "0"]);
     fs::rename(&mine, scratch.path().join("hidden")).unwrap();
     std::os::unix::fs::symlink(&other, &mine).unwrap();
-    let client = paused.go_on();
+    paused.go_on();
     let image = explained(client, pid);
     assert_eq!((hash_of(&image), unread(&image)), (None, Some(Unread::Changed)));
     assert_eq!(client.ask(&["binaries", "show", &sha256_of(&decoy)]).status, Some(1));
@@ -214,7 +197,8 @@ fn scripts_are_kept_and_linked() {
     child.wait().unwrap();
     assert_eq!(script_hash(child.id()), Ok(sha256(other.as_bytes())));
     // Changed after it began: what it was nobody can tell.
-    let paused = Paused::new(&recorder);
+    let client = &recorder.client;
+    let paused = Paused::new(client);
     let pid = run_program(&script, &[]);
     settle();
     write(&text);
