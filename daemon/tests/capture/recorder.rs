@@ -17,8 +17,9 @@ use crate::scratch::Scratch;
 /// For what comes soon or never. Long enough for emulation on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Holds whatever a test can do without a loss.
-pub(crate) const LOSSLESS: [&str; 2] = ["--ring-size", "67108864"];
+/// Holds whatever a test can do without a loss. What the tests themselves execute, with all that is
+/// for debugging, is too large to be read again in each of them.
+pub(crate) const LOSSLESS: [&str; 4] = ["--ring-size", "67108864", "--binary-file-limit", "12MiB"];
 
 /// Waits until `probe` gives a value, and gives up when it is hopeless.
 pub(crate) fn wait_for<T>(what: &str, mut probe: impl FnMut() -> Option<T>) -> T {

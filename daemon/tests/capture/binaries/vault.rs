@@ -6,7 +6,7 @@ use super::*;
 fn limits_hold_and_say_so() {
     let scratch = Scratch::new();
     let limit = 8 * fs::metadata(&*WORKLOAD).unwrap().len();
-    let options = ["--binary-total-limit", &limit.to_string(), "--binary-file-limit", "8MiB"];
+    let options = ["--binary-total-limit", &limit.to_string()];
     let Some(recorder) = recorder(&scratch, &options) else { return };
     let client = &recorder.client;
     let sparse = scratch.copy(&WORKLOAD, "sparse");
