@@ -1,14 +1,17 @@
 //! Puts the programs into the kernel. Needs CAP_BPF and CAP_PERFMON (CAP_SYS_ADMIN in 5.8's sense
-//! where those are not enough); what it makes can be used by a process that has neither.
+//! where those are not enough); what it makes can be used by a process that has neither, and
+//! outlives this one where somebody keeps the descriptors.
 
 mod error;
+mod iterator;
+mod kept;
+mod link;
 mod statistics;
 
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 
 use aya::maps::{Array, Map};
-use aya::programs::tp_btf::BtfTracePointLinkId;
-use aya::programs::{BtfTracePoint, Iter};
+use aya::programs::{BtfTracePoint, ProgramError, ProgramFd};
 use aya::{Btf, Ebpf, EbpfLoader};
 use nix::sys::resource::{Resource, setrlimit};
 
@@ -17,9 +20,11 @@ use crate::shared::{ELEMENT_BYTES, Slots};
 use crate::wire::LANES;
 
 pub use error::LoadError;
+pub use kept::{Kept, NotUsable};
 pub use statistics::ProgramStatistics;
 
 use error::KernelVersion;
+use iterator::Iterator as Running;
 
 /// The compiled kernel half.
 pub(crate) static OBJECT: &[u8] =
@@ -33,9 +38,6 @@ const TRACEPOINTS: [([&str; LANES], &str); 3] = [
 ];
 /// From here on tracepoints run with preemption on (`bpf/lane.h`).
 const PREEMPTIBLE_SINCE: KernelVersion = KernelVersion { major: 7, minor: 0 };
-const ITERATOR: &str = "recorder_running";
-/// Brought `bpf_copy_from_user_task`.
-const ITERATOR_SINCE: KernelVersion = KernelVersion { major: 5, minor: 18 };
 
 pub struct Options {
     /// A power of two, at least a page.
@@ -66,13 +68,23 @@ impl Lanes {
 }
 
 /// The programs and maps in the kernel. Dropping it detaches and removes them, unless another
-/// process (a fork) still holds their descriptors.
+/// process (a fork, a service manager) still holds their descriptors.
 pub struct Programs {
-    ebpf: Ebpf,
-    links: Vec<(&'static str, BtfTracePointLinkId)>,
-    has_iterator: bool,
+    ring: OwnedFd,
+    shared: OwnedFd,
+    tracers: Vec<Tracer>,
+    running: Option<Running>,
     ring_size_bytes: u32,
     slots: Slots,
+}
+
+/// A program that waits for a tracepoint.
+struct Tracer {
+    name: &'static str,
+    tracepoint: &'static str,
+    program: OwnedFd,
+    /// As long as it is attached.
+    link: Option<OwnedFd>,
 }
 
 impl Programs {
@@ -83,35 +95,35 @@ impl Programs {
         let btf = Btf::from_sys_fs().map_err(|error| LoadError::no_btf(&error))?;
         raise_memory_limit();
 
-        let lanes = options.lanes.count(kernel);
-        let slots = Slots { cpus: possible_cpus()?, lanes: lanes as u32 };
-        let mut ebpf = EbpfLoader::new()
-            .btf(Some(&btf))
-            .map_max_entries("events", options.ring_size_bytes)
-            .map_max_entries("exec_scratch", slots.count())
-            .map_max_entries("shared", slots.count() + 1)
-            .load(OBJECT)
-            .map_err(|error| LoadError::from_object(error, kernel))?;
-        write_control(&mut ebpf, options, slots)?;
-        for (name, tracepoint) in in_lanes(lanes) {
+        let slots = Slots { cpus: possible_cpus()?, lanes: options.lanes.count(kernel) as u32 };
+        let mut ebpf = load_object(&btf, kernel, options, slots)?;
+        let mut tracers = Vec::new();
+        for (name, tracepoint) in in_lanes(slots.lanes as usize) {
             let program: &mut BtfTracePoint = program(&mut ebpf, name)?;
             let result = program.load(tracepoint, &btf);
             result.map_err(|error| LoadError::from_program(name, error, kernel))?;
+            let program = descriptor(program.fd())?;
+            tracers.push(Tracer { name, tracepoint, program, link: None });
         }
-        let has_iterator = load_iterator(&mut ebpf, &btf, kernel)?;
-        let ring_size_bytes = options.ring_size_bytes;
-        Ok(Self { ebpf, links: Vec::new(), has_iterator, ring_size_bytes, slots })
+        let map = |name| match ebpf.map(name) {
+            Some(Map::RingBuf(map) | Map::Array(map)) => owned(map.fd().as_fd()),
+            _ => Err(LoadError::Incomplete(name)),
+        };
+        Ok(Self {
+            ring: map("events")?,
+            shared: map("shared")?,
+            tracers,
+            running: Running::load(ebpf, &btf, kernel)?,
+            ring_size_bytes: options.ring_size_bytes,
+            slots,
+        })
     }
 
     /// Begins to capture. Nothing happens to what is already attached.
     pub fn attach(&mut self) -> Result<(), LoadError> {
-        for (name, tracepoint) in in_lanes(self.slots.lanes as usize) {
-            if self.links.iter().any(|(attached, _)| *attached == name) {
-                continue;
-            }
-            let program: &mut BtfTracePoint = program(&mut self.ebpf, name)?;
-            let link = program.attach().map_err(|error| LoadError::attach(tracepoint, error))?;
-            self.links.push((name, link));
+        for tracer in self.tracers.iter_mut().filter(|tracer| tracer.link.is_none()) {
+            let link = link::attach(tracer.program.as_fd());
+            tracer.link = Some(link.map_err(|error| LoadError::attach(tracer.tracepoint, error))?);
         }
         Ok(())
     }
@@ -119,20 +131,17 @@ impl Programs {
     /// Stops capturing; what is in the ring stays there.
     pub fn detach(&mut self) {
         // The last lane first: without its mark an event of a later lane would be taken twice.
-        for (name, link) in self.links.drain(..).rev() {
-            if let Ok(program) = program::<BtfTracePoint>(&mut self.ebpf, name) {
-                // Fails only for a link that is not there.
-                let _ = program.detach(link);
-            }
+        for tracer in self.tracers.iter_mut().rev() {
+            tracer.link = None;
         }
     }
 
     pub fn ring_fd(&self) -> BorrowedFd<'_> {
-        self.map_fd("events")
+        self.ring.as_fd()
     }
 
     pub fn shared_fd(&self) -> BorrowedFd<'_> {
-        self.map_fd("shared")
+        self.shared.as_fd()
     }
 
     pub fn ring_size_bytes(&self) -> u32 {
@@ -149,29 +158,47 @@ impl Programs {
     /// share a buffer in the kernel. Reading it needs no privilege but must be done in large
     /// pieces (64 KiB): a record is never split by the kernel unless the piece is too small.
     pub fn snapshot(&mut self) -> Result<Option<OwnedFd>, LoadError> {
-        if !self.has_iterator {
-            return Ok(None);
-        }
-        let iterator: &mut Iter = program(&mut self.ebpf, ITERATOR)?;
-        let failed = |error| LoadError::attach("task iterator", error);
-        let link = iterator.attach().and_then(|id| iterator.take_link(id)).map_err(failed)?;
-        let file = link.into_file().map_err(|error| LoadError::Other(Box::new(error)))?;
-        Ok(Some(file.into()))
+        self.running.as_mut().map(Running::open).transpose()
     }
 
     /// How often the programs ran, and were skipped.
     pub fn statistics(&self) -> Result<Vec<ProgramStatistics>, LoadError> {
-        let names = in_lanes(self.slots.lanes as usize).map(|(name, _)| name);
-        let iterator = self.has_iterator.then_some(ITERATOR);
-        names.chain(iterator).map(|name| statistics::read(&self.ebpf, name)).collect()
-    }
-
-    fn map_fd(&self, name: &str) -> BorrowedFd<'_> {
-        match self.ebpf.map(name) {
-            Some(Map::RingBuf(map) | Map::Array(map)) => map.fd().as_fd(),
-            _ => unreachable!("the object has this map"),
+        let tracers = self.tracers.iter().map(|tracer| (tracer.name, tracer.program.as_fd()));
+        let mut all = Vec::new();
+        for (name, program) in tracers {
+            all.push(statistics::read(name, program)?);
         }
+        if let Some(running) = &self.running {
+            all.push(statistics::read(iterator::NAME, running.descriptor()?.as_fd())?);
+        }
+        Ok(all)
     }
+}
+
+/// The object with its maps in the kernel, and none of its programs yet.
+fn load_object(
+    btf: &Btf,
+    kernel: KernelVersion,
+    options: &Options,
+    slots: Slots,
+) -> Result<Ebpf, LoadError> {
+    let mut ebpf = EbpfLoader::new()
+        .btf(Some(btf))
+        .map_max_entries("events", options.ring_size_bytes)
+        .map_max_entries("exec_scratch", slots.count())
+        .map_max_entries("shared", slots.count() + 1)
+        .load(OBJECT)
+        .map_err(|error| LoadError::from_object(error, kernel))?;
+    write_control(&mut ebpf, options, slots)?;
+    Ok(ebpf)
+}
+
+fn descriptor(program: Result<&ProgramFd, ProgramError>) -> Result<OwnedFd, LoadError> {
+    owned(program.map_err(|error| LoadError::Other(Box::new(error)))?.as_fd())
+}
+
+fn owned(descriptor: BorrowedFd<'_>) -> Result<OwnedFd, LoadError> {
+    descriptor.try_clone_to_owned().map_err(|error| LoadError::Other(Box::new(error)))
 }
 
 /// Name and tracepoint of each program that is needed; of one tracepoint the first lane first.
@@ -187,16 +214,6 @@ where
 {
     let program = ebpf.program_mut(name).ok_or(LoadError::Incomplete(name))?;
     program.try_into().map_err(|error| LoadError::Other(Box::new(error)))
-}
-
-fn load_iterator(ebpf: &mut Ebpf, btf: &Btf, kernel: KernelVersion) -> Result<bool, LoadError> {
-    if kernel < ITERATOR_SINCE {
-        return Ok(false);
-    }
-    let iterator: &mut Iter = program(ebpf, ITERATOR)?;
-    let result = iterator.load("task", btf);
-    result.map_err(|error| LoadError::from_program(ITERATOR, error, kernel))?;
-    Ok(true)
 }
 
 fn check_ring_size(size_bytes: u32) -> Result<(), LoadError> {

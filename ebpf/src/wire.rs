@@ -19,7 +19,7 @@ use reader::{Fixed, Parts};
 /// Most copies that there are of a program.
 pub const LANES: usize = 3;
 
-const VERSION: u16 = 1;
+pub(crate) const VERSION: u16 = 1;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {

@@ -24,6 +24,8 @@ struct record_header {
 	u64 boottime_ns;
 };
 
+/* Of the records and of the shared map: another one for any change that a reader would notice,
+ * since programs can outlive the recorder that loaded them. */
 enum { WIRE_VERSION = 1 };
 
 /* record_header.flags */

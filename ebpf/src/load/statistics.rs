@@ -2,9 +2,7 @@
 //! (since 5.12), needs no privilege, and aya does not read them.
 
 use std::fs;
-use std::os::fd::{AsFd, AsRawFd};
-
-use aya::Ebpf;
+use std::os::fd::{AsRawFd as _, BorrowedFd};
 
 use super::LoadError;
 
@@ -20,10 +18,11 @@ pub struct ProgramStatistics {
     pub recursion_misses: Option<u64>,
 }
 
-pub(super) fn read(ebpf: &Ebpf, name: &'static str) -> Result<ProgramStatistics, LoadError> {
-    let program = ebpf.program(name).ok_or(LoadError::Incomplete(name))?;
-    let fd = program.fd().map_err(|error| LoadError::Other(Box::new(error)))?;
-    let path = format!("/proc/self/fdinfo/{}", fd.as_fd().as_raw_fd());
+pub(super) fn read(
+    name: &'static str,
+    program: BorrowedFd<'_>,
+) -> Result<ProgramStatistics, LoadError> {
+    let path = format!("/proc/self/fdinfo/{}", program.as_raw_fd());
     let text = fs::read_to_string(path).map_err(|error| LoadError::Other(Box::new(error)))?;
     Ok(parse(name, &text))
 }

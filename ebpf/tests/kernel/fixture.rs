@@ -30,10 +30,14 @@ impl Recorder {
     pub(crate) fn load(ring_size_bytes: u32, lanes: Lanes) -> Result<Self, LoadError> {
         let options = Options { ring_size_bytes, capture_env: true, cookie: COOKIE, lanes };
         let mut programs = Programs::load(&options)?;
+        programs.attach()?;
+        Ok(Self::of(programs))
+    }
+
+    pub(crate) fn of(programs: Programs) -> Self {
         let ring = Ring::map(programs.ring_fd(), programs.ring_size_bytes()).unwrap();
         let shared = Shared::map(programs.shared_fd(), programs.slots()).unwrap();
-        programs.attach()?;
-        Ok(Self { programs, ring, shared, seen: Vec::new() })
+        Self { programs, ring, shared, seen: Vec::new() }
     }
 
     /// Takes what is in the ring.

@@ -8,6 +8,7 @@
 
 mod fixture;
 mod image;
+mod kept;
 mod life;
 mod loss;
 mod places;
