@@ -12,6 +12,8 @@ mod pipe;
 mod processes;
 mod rules;
 #[cfg(feature = "capture")]
+pub(crate) mod service_manager;
+#[cfg(feature = "capture")]
 mod signals;
 #[cfg(feature = "capture")]
 mod subscription;

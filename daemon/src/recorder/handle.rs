@@ -23,7 +23,16 @@ pub(super) enum Order {
     /// is dropped elsewhere.
     Rules(Box<Ruleset>, oneshot::Sender<Box<Ruleset>>),
     Change(Change),
-    Stop,
+    End(End),
+}
+
+/// What ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    /// Capture, and the recorder when it has read what there is.
+    Capture,
+    /// This recorder: another one goes on with the ring.
+    Recorder,
 }
 
 /// How everybody else speaks to the pipeline.
@@ -108,10 +117,10 @@ impl Handle {
         self.trouble.lock().ok()?.clone()
     }
 
-    pub(crate) fn stop(&self) {
+    pub(crate) fn end(&self, end: End) {
         // Blocks while other orders wait, which is short: the pipeline answers them all. Fails if
         // it has ended by itself.
-        let _ = self.orders.send(Order::Stop);
+        let _ = self.orders.send(Order::End(end));
         let _ = self.wake.write(1);
     }
 

@@ -5,17 +5,32 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use crate::sensor::protocol::{self, ProgramFigures, Reply, Request};
 
 /// The sensor answers at once, or something is very wrong.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// What the sensor wants, in the order in which it can change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Order {
+    Record,
+    /// As [`Reply::Terminating`].
+    Terminating,
+    /// As [`Reply::Leave`].
+    Leave,
+    /// As [`Reply::Stop`].
+    Stop,
+    /// It is not there any more.
+    Gone,
+}
+
 #[derive(Clone)]
 pub(crate) struct Link {
     inner: Arc<Inner>,
-    stopped: watch::Receiver<bool>,
+    order: watch::Receiver<Order>,
+    reload: Arc<Notify>,
 }
 
 struct Inner {
@@ -27,14 +42,18 @@ struct Inner {
 impl Link {
     pub(crate) fn start(socket: &OwnedFd) -> std::io::Result<Self> {
         let (sender, answers) = sync_channel(1);
-        let (stop, stopped) = watch::channel(false);
-        let listening = socket.try_clone()?;
+        let (orders, order) = watch::channel(Order::Record);
+        let reload = Arc::new(Notify::new());
+        let mut listener = Listener {
+            socket: socket.try_clone()?,
+            answers: sender,
+            orders,
+            reload: reload.clone(),
+        };
         // Ends with the process: it waits for a sensor that may never speak again.
-        std::thread::Builder::new()
-            .name("link".to_owned())
-            .spawn(move || listen(&listening, &sender, &stop))?;
+        std::thread::Builder::new().name("link".to_owned()).spawn(move || listener.run())?;
         let inner = Inner { socket: socket.try_clone()?, answers: Mutex::new(answers) };
-        Ok(Self { inner: Arc::new(inner), stopped })
+        Ok(Self { inner: Arc::new(inner), order, reload })
     }
 
     pub(crate) fn send(&self, request: &Request) {
@@ -45,7 +64,7 @@ impl Link {
     pub(crate) fn statistics(&self) -> Option<Vec<ProgramFigures>> {
         match self.ask(&Request::Statistics)? {
             Reply::Statistics(programs) => Some(programs),
-            Reply::Stop => None,
+            Reply::Stop | Reply::Terminating | Reply::Leave | Reply::Reload => None,
         }
     }
 
@@ -53,7 +72,7 @@ impl Link {
     pub(crate) fn last_statistics(&self) -> Option<Vec<ProgramFigures>> {
         match self.inner.answers.lock().ok()?.try_recv().ok()? {
             Reply::Statistics(programs) => Some(programs),
-            Reply::Stop => None,
+            Reply::Stop | Reply::Terminating | Reply::Leave | Reply::Reload => None,
         }
     }
 
@@ -65,30 +84,55 @@ impl Link {
         answers.recv_timeout(PATIENCE).ok()
     }
 
-    /// Waits until the sensor says stop, or is gone.
-    pub(crate) async fn stopped(&self) {
-        let mut stopped = self.stopped.clone();
-        // An error means that the listening thread has ended: the sensor is gone.
-        let _ = stopped.wait_for(|is_stopped| *is_stopped).await;
+    /// Waits until the sensor wants more than `before`.
+    pub(crate) async fn order_after(&self, before: Order) -> Order {
+        let mut order = self.order.clone();
+        // An error means that the listening thread has ended.
+        order.wait_for(|order| *order > before).await.map_or(Order::Gone, |order| *order)
+    }
+
+    /// Waits until the rules are to be read again.
+    pub(crate) async fn reload(&self) {
+        self.reload.notified().await;
     }
 }
 
-fn listen(socket: &OwnedFd, answers: &SyncSender<Reply>, stop: &watch::Sender<bool>) {
-    loop {
-        match protocol::receive_reply(socket) {
-            Ok(Some(Reply::Stop)) => break,
-            Ok(Some(answer)) => {
-                let _ = answers.try_send(answer);
-            }
-            Ok(None) => {
-                tracing::warn!("the sensor is gone: writing what is left");
-                break;
-            }
-            Err(error) => {
-                tracing::error!("the sensor cannot be heard ({error}): writing what is left");
-                break;
+struct Listener {
+    socket: OwnedFd,
+    answers: SyncSender<Reply>,
+    orders: watch::Sender<Order>,
+    reload: Arc<Notify>,
+}
+
+impl Listener {
+    fn run(&mut self) {
+        loop {
+            match protocol::receive_reply(&self.socket) {
+                Ok(Some(Reply::Stop)) => {
+                    self.orders.send_replace(Order::Stop);
+                }
+                Ok(Some(Reply::Leave)) => {
+                    self.orders.send_replace(Order::Leave);
+                }
+                Ok(Some(Reply::Terminating)) => {
+                    self.orders.send_replace(Order::Terminating);
+                }
+                Ok(Some(Reply::Reload)) => self.reload.notify_one(),
+                Ok(Some(answer @ Reply::Statistics(_))) => {
+                    let _ = self.answers.try_send(answer);
+                }
+                Ok(None) => {
+                    tracing::warn!("the sensor is gone: writing what is left");
+                    break;
+                }
+                Err(error) => {
+                    tracing::error!(
+                        "the sensor cannot be heard ({error}): writing what is left"
+                    );
+                    break;
+                }
             }
         }
+        self.orders.send_replace(Order::Gone);
     }
-    stop.send_replace(true);
 }

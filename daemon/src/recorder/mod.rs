@@ -42,6 +42,7 @@ use self::clock::Clock;
 pub(crate) use self::clock::boottime_ns;
 pub(crate) use self::contents::{Contents, is_fresh};
 pub(crate) use self::detector::Detector;
+use self::handle::End;
 use self::link::Link;
 use self::pipeline::Pipeline;
 pub(crate) use self::progress::Progress;
@@ -63,6 +64,8 @@ pub(crate) struct Inheritance {
     pub(crate) listener: Option<UnixListener>,
     pub(crate) user: crate::sensor::RecorderUser,
     pub(crate) restarts: u32,
+    /// The programs outlive the sensor.
+    pub(crate) are_kept: bool,
     pub(crate) sensor_pid: u32,
 }
 
@@ -182,8 +185,11 @@ fn record(
             // Dropped when the thread ends, however it does.
             let _ended: tokio::sync::oneshot::Sender<()> = ended;
             let result = pipeline.run(sources.running);
-            let finished = pipeline.finish(LAST_WRITE_PATIENCE);
-            result.and(finished)
+            let ended = match &result {
+                Ok(End::Recorder) => pipeline.leave(LAST_WRITE_PATIENCE),
+                Ok(End::Capture) | Err(_) => pipeline.finish(LAST_WRITE_PATIENCE),
+            };
+            result.and(ended)
         })
         .context("start the pipeline")?;
 
@@ -201,14 +207,14 @@ fn record(
         *has_begun = true;
         tracing::info!("recording into {}", path.display());
         tokio::select! {
-            () = link.stopped() => {}
-            _ = has_ended => {}
+            end = end_of(&link, &rules, from) => Ok(end),
+            // By itself, and with an error.
+            _ = has_ended => Ok(End::Capture),
         }
-        anyhow::Ok(())
     });
     retiring.retire();
     rules.stop();
-    handle.stop();
+    handle.end(*served.as_ref().unwrap_or(&End::Capture));
     let recorded = thread.join().map_err(|_| anyhow::anyhow!("the pipeline panicked"))?;
     if rules_thread.join().is_err() {
         tracing::error!("the thread of rules panicked");
@@ -216,6 +222,34 @@ fn record(
     // Queries and subscriptions that still run end with their pipes.
     runtime.shutdown_timeout(Duration::from_millis(200));
     served.and(recorded)
+}
+
+/// Serves until the recorder has to end, and says how.
+async fn end_of(link: &Link, rules: &crate::rules::Handle, from: &Inheritance) -> End {
+    let mut order = link::Order::Record;
+    loop {
+        tokio::select! {
+            next = link.order_after(order) => order = next,
+            () = link.reload() => {
+                // Blocks for the compilation; answers to people go on meanwhile.
+                rules.reload().await;
+                continue;
+            }
+        }
+        match order {
+            link::Order::Record => {}
+            // Programs that the service manager keeps go on.
+            link::Order::Gone if from.are_kept => return End::Recorder,
+            link::Order::Stop | link::Order::Gone => return End::Capture,
+            link::Order::Leave => return End::Recorder,
+            link::Order::Terminating => {
+                if bus::service_manager::starts_again(from.sensor_pid).await {
+                    return End::Recorder;
+                }
+                link.send(&Request::Ending);
+            }
+        }
+    }
 }
 
 /// Clients, their pipes and executed files take more than the usual 1,024.

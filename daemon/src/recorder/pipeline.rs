@@ -20,7 +20,7 @@ use tokio::sync::watch;
 
 use super::audit::{self, Audit};
 pub(crate) use super::handle::Handle;
-use super::handle::Order;
+use super::handle::{End, Order};
 use super::link::Link;
 use super::live::AlertNews;
 use super::misses::Misses;
@@ -160,8 +160,8 @@ impl Pipeline {
         Ok((pipeline, handle))
     }
 
-    /// Runs until told to stop.
-    pub(crate) fn run(&mut self, running: Running) -> anyhow::Result<()> {
+    /// Runs until told to end, and says how.
+    pub(crate) fn run(&mut self, running: Running) -> anyhow::Result<End> {
         // What lies in the ring is older than the snapshot: first things first.
         let end = self.ring.produced();
         while self.ring.position() < end && !self.ring.is_damaged() {
@@ -177,8 +177,8 @@ impl Pipeline {
             let read = self.drain();
             self.sweep();
             self.hand_over(false);
-            if self.obey() {
-                return Ok(());
+            if let Some(end) = self.obey() {
+                return Ok(end);
             }
             anyhow::ensure!(!self.store.has_died(), "the store's thread has ended");
             self.audit();
@@ -214,14 +214,7 @@ impl Pipeline {
             self.note_last_statistics(programs);
         }
         self.is_finishing = true;
-        self.batch_since.get_or_insert_with(Instant::now);
-        loop {
-            self.hand_over(true);
-            if self.waiting.is_none() || Instant::now() > deadline || self.store.has_died() {
-                break;
-            }
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        self.write_last(deadline);
         let trouble = self.store.trouble();
         self.store.finish(deadline.saturating_duration_since(Instant::now()));
         let committed = self.committed.borrow().ring_position;
@@ -235,6 +228,41 @@ impl Pipeline {
             );
         }
         Ok(())
+    }
+
+    /// Commits what was read. The ring goes on, and whoever reads it next begins there: nothing is
+    /// settled, nothing is the last.
+    pub(crate) fn leave(mut self, patience: Duration) -> anyhow::Result<()> {
+        let deadline = Instant::now() + patience;
+        self.shared.set_waiting(false);
+        self.wait_for_files(deadline.min(Instant::now() + FILES));
+        self.write_last(deadline);
+        let target = self.ring.position();
+        let trouble = self.store.trouble();
+        self.store.finish(deadline.saturating_duration_since(Instant::now()));
+        let committed = self.committed.borrow().ring_position;
+        self.ring.release(committed);
+        if committed < target {
+            // It stays in the ring.
+            let reason = trouble.lock().ok().and_then(|reason| reason.clone());
+            anyhow::bail!(
+                "{} bytes of the last events could not be written: {}",
+                target - committed,
+                reason.as_deref().unwrap_or("the disk was too slow")
+            );
+        }
+        Ok(())
+    }
+
+    fn write_last(&mut self, deadline: Instant) {
+        self.batch_since.get_or_insert_with(Instant::now);
+        loop {
+            self.hand_over(true);
+            if self.waiting.is_none() || Instant::now() > deadline || self.store.has_died() {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 
     /// What runs at the end is to be recorded with its content too, if that is soon.
@@ -334,8 +362,8 @@ impl Pipeline {
         self.waiting = self.store.try_send(batch).err();
     }
 
-    /// Carries out what was ordered; true when told to stop.
-    fn obey(&mut self) -> bool {
+    /// Carries out what was ordered; tells what has to end.
+    fn obey(&mut self) -> Option<End> {
         self.take_findings();
         while let Ok(order) = self.orders.try_recv() {
             match order {
@@ -357,10 +385,10 @@ impl Pipeline {
                     let _ = answer.send(Box::new(before));
                 }
                 Order::Change(change) => self.change(change),
-                Order::Stop => return true,
+                Order::End(end) => return Some(end),
             }
         }
-        false
+        None
     }
 
     /// What was found out of executed files goes with the next batch.

@@ -6,6 +6,7 @@
 
 mod broker;
 mod executable;
+mod keeping;
 pub(crate) mod opening;
 mod privilege;
 mod procfs;
@@ -21,7 +22,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
-use ebpf::load::{Lanes, Programs};
+use ebpf::load::Programs;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, Signal, kill};
@@ -32,6 +33,7 @@ use nix::unistd::{ForkResult, Pid, fork};
 use sd_notify::NotifyState;
 
 use self::broker::Broker;
+use self::keeping::Capturing;
 use self::protocol::{ProgramFigures, Reply, Request};
 use crate::recorder::{self, Failure};
 use crate::settings::Settings;
@@ -50,23 +52,18 @@ pub(crate) fn run(settings: &Settings) -> anyhow::Result<()> {
     tracing::info!("the recorder runs as {} ({})", user.name, user.reason);
     let data = startup::DataDir::prepare(&settings.data_dir, &user)?;
     let listener = startup::bind(&settings.bus, &user)?;
-    let mut programs = Programs::load(&ebpf::load::Options {
-        ring_size_bytes: settings.ring_size_bytes,
-        capture_env: settings.environment.is_recorded,
-        cookie: startup::random_cookie()?,
-        lanes: Lanes::AsNeeded,
-    })?;
-    programs.attach()?;
+    let Capturing { programs, are_kept } = keeping::programs(settings)?;
     let template = recorder::Inheritance {
         settings: settings.clone(),
         data_dir: data.path.clone(),
         listener,
         user,
         restarts: 0,
+        are_kept,
         sensor_pid: std::process::id(),
     };
     privilege::limit_sensor().context("drop the privileges that the sensor does not need")?;
-    Supervisor { programs, signals, template, short_lives: 0 }.run()
+    Supervisor { programs, are_kept, signals, template, short_lives: 0 }.run()
 }
 
 /// Termination and the death of the child arrive as data, in one loop with everything else.
@@ -81,6 +78,8 @@ fn block_signals() -> nix::Result<SignalFd> {
 
 struct Supervisor {
     programs: Programs,
+    /// The service manager holds the programs too.
+    are_kept: bool,
     signals: SignalFd,
     template: recorder::Inheritance,
     short_lives: u32,
@@ -227,6 +226,8 @@ impl Supervisor {
                 child.fatal = Some(text);
                 None
             }
+            // Nobody asked: see `stop`.
+            Request::Ending => None,
         };
         // A recorder that is gone shows as an end of file next.
         if let Some(reply) = reply {
@@ -270,15 +271,18 @@ impl Supervisor {
         Ok(())
     }
 
-    /// No new events, then the recorder drains and commits.
+    /// No new events, then the recorder drains and commits; unless the service starts again at
+    /// once, with the same programs.
     fn stop(mut self, child: &Child) -> anyhow::Result<()> {
         tracing::info!("stopping");
         notify(&[NotifyState::Stopping, NotifyState::Status("Writing what is left")]);
-        self.programs.detach();
-        // The last figures: what the kernel skipped until now is told too.
-        let _ = protocol::send_reply(&child.socket, &Reply::Statistics(self.statistics()));
-        let _ = protocol::send_reply(&child.socket, &Reply::Stop);
+        if self.are_kept {
+            let _ = protocol::send_reply(&child.socket, &Reply::Terminating);
+        } else {
+            self.end_capture(child);
+        }
         let deadline = Instant::now() + STOP_PATIENCE;
+        let mut is_open = true;
         loop {
             match reap(child.pid)? {
                 Some(WaitStatus::Exited(_, 0)) => return Ok(()),
@@ -287,13 +291,31 @@ impl Supervisor {
                     let _ = kill(child.pid, Signal::SIGKILL);
                     bail!("the recorder did not end within {} s", STOP_PATIENCE.as_secs());
                 }
-                None => {
-                    let mut fds = [PollFd::new(self.signals.as_fd(), PollFlags::POLLIN)];
-                    let _ = poll(&mut fds, 100_u16);
-                    while matches!(self.signals.read_signal(), Ok(Some(_))) {}
+                None => {}
+            }
+            let mut fds = vec![PollFd::new(self.signals.as_fd(), PollFlags::POLLIN)];
+            if is_open {
+                fds.push(PollFd::new(child.socket.as_fd(), PollFlags::POLLIN));
+            }
+            let _ = poll(&mut fds, 100_u16);
+            let has_spoken = fds.get(1).is_some_and(|fd| fd.any().unwrap_or(false));
+            while matches!(self.signals.read_signal(), Ok(Some(_))) {}
+            if has_spoken {
+                match protocol::receive_request(&child.socket) {
+                    Ok(Some(Request::Ending)) => self.end_capture(child),
+                    Ok(Some(_)) => {}
+                    Ok(None) | Err(_) => is_open = false,
                 }
             }
         }
+    }
+
+    fn end_capture(&mut self, child: &Child) {
+        self.programs.detach();
+        keeping::forget_all(&self.programs);
+        // The last figures: what the kernel skipped until now is told too.
+        let _ = protocol::send_reply(&child.socket, &Reply::Statistics(self.statistics()));
+        let _ = protocol::send_reply(&child.socket, &Reply::Stop);
     }
 }
 

@@ -19,14 +19,23 @@ pub(crate) enum Request {
     Statistics,
     /// It cannot go on, and starting it again would not help.
     Fatal(String),
+    /// The service ends for good: the programs are not needed any more.
+    Ending,
 }
 
 /// From the sensor.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Reply {
     Statistics(Vec<ProgramFigures>),
-    /// Drain, commit, end.
+    /// Nothing comes any more. Drain, commit, end.
     Stop,
+    /// Commit and end. The ring goes on: another recorder reads it where this one stops.
+    Leave,
+    /// The service was told to end: leave, or, if it does not start again at once, ask for the end
+    /// of capture.
+    Terminating,
+    /// Read the rules again.
+    Reload,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,6 +61,7 @@ impl Request {
             Request::Status(text) => with_text(b'S', text),
             Request::Statistics => vec![b'T'],
             Request::Fatal(text) => with_text(b'F', text),
+            Request::Ending => vec![b'E'],
         }
     }
 
@@ -64,6 +74,7 @@ impl Request {
             b'S' => Some(Request::Status(text())),
             b'T' => Some(Request::Statistics),
             b'F' => Some(Request::Fatal(text())),
+            b'E' => Some(Request::Ending),
             _ => None,
         }
     }
@@ -73,6 +84,9 @@ impl Reply {
     fn to_bytes(&self) -> Vec<u8> {
         match self {
             Reply::Stop => vec![b'Q'],
+            Reply::Leave => vec![b'L'],
+            Reply::Terminating => vec![b'E'],
+            Reply::Reload => vec![b'R'],
             Reply::Statistics(programs) => {
                 let mut text = String::from("T");
                 for program in programs {
@@ -91,6 +105,9 @@ impl Reply {
         let (tag, rest) = bytes.split_first()?;
         match tag {
             b'Q' => Some(Reply::Stop),
+            b'L' => Some(Reply::Leave),
+            b'E' => Some(Reply::Terminating),
+            b'R' => Some(Reply::Reload),
             b'T' => {
                 let text = std::str::from_utf8(rest).ok()?;
                 text.lines().map(figures_of).collect::<Option<Vec<_>>>().map(Reply::Statistics)
@@ -169,6 +186,7 @@ mod tests {
             Request::Status("1 é".into()),
             Request::Statistics,
             Request::Fatal("why".into()),
+            Request::Ending,
         ] {
             send_request(&a, &request).unwrap();
             assert_eq!(receive_request(&b).unwrap(), Some(request));
@@ -179,7 +197,7 @@ mod tests {
             run_time_ns: 4,
             recursion_misses: None,
         }];
-        for reply in [Reply::Statistics(figures), Reply::Stop] {
+        for reply in [Reply::Statistics(figures), Reply::Stop, Reply::Leave, Reply::Terminating, Reply::Reload] {
             send_reply(&b, &reply).unwrap();
             assert_eq!(receive_reply(&a).unwrap(), Some(reply));
         }
