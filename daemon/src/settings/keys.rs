@@ -71,6 +71,13 @@ pub struct Keys {
     #[arg(long, value_name = "TIME")]
     pub alert_repeat: Option<String>,
 
+    /// Alerts from this level on are written to the system journal too [default: high]
+    ///
+    /// informational, low, medium, high, critical, or none. The journal gets the command line, which
+    /// may hold secrets, and whoever may read the journal reads it there.
+    #[arg(long, value_name = "LEVEL")]
+    pub journal_alerts: Option<String>,
+
     /// Executed files that are recognised without being looked up [default: 1024]
     #[arg(long, value_name = "NUMBER")]
     pub binary_cache_size: Option<i64>,
@@ -91,6 +98,24 @@ pub struct Keys {
     /// No copies are made while less space than this is free on the disk [default: 1GiB]
     #[arg(long, value_name = "SIZE")]
     pub binary_min_free: Option<String>,
+
+    /// Processes that ended longer ago than this are deleted, such as 30d [default: 30d]
+    ///
+    /// Not those of alerts, see --alert-retention-age. 0s keeps everything.
+    #[arg(long, value_name = "TIME")]
+    pub retention_age: Option<String>,
+
+    /// The oldest processes are deleted while the database is larger than this [default: 10GiB]
+    ///
+    /// Copies of executed files are not counted, see --binary-total-limit. 0 is no limit.
+    #[arg(long, value_name = "SIZE")]
+    pub retention_size: Option<String>,
+
+    /// Alerts, their processes and the ancestors of these are kept for so long [default: 365d]
+    ///
+    /// 0s keeps them for ever.
+    #[arg(long, value_name = "TIME")]
+    pub alert_retention_age: Option<String>,
 
     /// Messages of the daemon itself: error, warn, info, debug or trace [default: info]
     #[arg(long, value_name = "LEVEL")]
@@ -117,10 +142,14 @@ impl Keys {
             shipped_rules: self.shipped_rules.or(other.shipped_rules),
             admin_rules: self.admin_rules.or(other.admin_rules),
             alert_repeat: self.alert_repeat.or(other.alert_repeat),
+            journal_alerts: self.journal_alerts.or(other.journal_alerts),
             binary_cache_size: self.binary_cache_size.or(other.binary_cache_size),
             binary_file_limit: self.binary_file_limit.or(other.binary_file_limit),
             binary_total_limit: self.binary_total_limit.or(other.binary_total_limit),
             binary_min_free: self.binary_min_free.or(other.binary_min_free),
+            retention_age: self.retention_age.or(other.retention_age),
+            retention_size: self.retention_size.or(other.retention_size),
+            alert_retention_age: self.alert_retention_age.or(other.alert_retention_age),
             log: self.log.or(other.log),
         }
     }

@@ -14,6 +14,8 @@ mod values;
 
 use std::path::{Path, PathBuf};
 
+use common::rule::Level;
+
 pub use self::file::DEFAULT_CONFIG;
 pub use self::keys::Keys;
 pub use self::mistake::{Mistake, Mistakes};
@@ -36,6 +38,7 @@ pub struct Settings {
     pub environment: Environment,
     pub detection: Detection,
     pub binaries: Binaries,
+    pub retention: Retention,
     pub log: String,
 }
 
@@ -48,12 +51,24 @@ pub struct Binaries {
     pub min_free_bytes: u64,
 }
 
-/// Where rules lie, and what becomes of repeats.
+/// How long records are kept; `None` is for ever, or without limit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Retention {
+    pub age_ns: Option<i64>,
+    /// Of the database, without the copies of executed files.
+    pub size_bytes: Option<u64>,
+    /// Of alerts, their processes, and the ancestors of these.
+    pub alert_age_ns: Option<i64>,
+}
+
+/// Where rules lie, what becomes of repeats, and who else is told of alerts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Detection {
     pub shipped_rules: PathBuf,
     pub admin_rules: PathBuf,
     pub repeat_ns: i64,
+    /// From which level on the system journal gets an alert; `None` is none.
+    pub journal_alerts: Option<Level>,
 }
 
 /// What is kept of the environment of processes.

@@ -3,6 +3,8 @@
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
+use common::rule::Level;
+
 use super::Bus;
 
 const SECOND_NS: i64 = 1_000_000_000;
@@ -111,6 +113,18 @@ pub(super) fn size(text: &str) -> Result<u64, String> {
             "{} is no size: give a number of bytes, or one with a unit such as 64MiB",
             shown(text)
         )
+    })
+}
+
+/// `None` for `none`. Names are written out: short forms are for people who type.
+pub(super) fn alert_level(text: &str) -> Result<Option<Level>, String> {
+    if text == "none" {
+        return Ok(None);
+    }
+    let level = Level::ALL.into_iter().find(|level| level.name() == text);
+    level.map(Some).ok_or_else(|| {
+        let names = Level::ALL.map(Level::name).join(", ");
+        format!("{} is no level: give {names} or none", shown(text))
     })
 }
 

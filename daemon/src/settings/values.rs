@@ -2,8 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use super::units::{self, HOUR_NS};
-use super::{Binaries, Bus, Detection, Environment, Keys, Settings};
+use common::rule::Level;
+
+use super::units::{self, DAY_NS, HOUR_NS};
+use super::{Binaries, Bus, Detection, Environment, Keys, Retention, Settings};
+
+/// Ten years: what is larger is a slip, as no disk lasts so long.
+const MOST_RETENTION_DAYS: i64 = 3660;
 
 const REDACTED_WORDS: [&str; 9] = [
     "PASSWORD",
@@ -40,6 +45,7 @@ impl Keys {
             environment: self.environment(&mut judge),
             detection: self.detection(&mut judge),
             binaries: self.binaries(&mut judge),
+            retention: self.retention(&mut judge),
             log: judge.value("log", self.log.as_deref(), "info".to_owned(), units::log_level),
         };
         if judge.problems.is_empty() { Ok(settings) } else { Err(judge.problems) }
@@ -61,11 +67,18 @@ impl Keys {
         const SHIPPED: &str = "/usr/share/bpf-recorder/rules";
         const ADMIN: &str = "/etc/bpf-recorder/rules";
         let repeat = self.alert_repeat.as_deref();
+        let journal = self.journal_alerts.as_deref();
         Detection {
             shipped_rules: judge.directory("shipped-rules", self.shipped_rules.as_deref(), SHIPPED),
             admin_rules: judge.directory("admin-rules", self.admin_rules.as_deref(), ADMIN),
             repeat_ns: judge
                 .value("alert-repeat", repeat, HOUR_NS, |text| units::duration(text, 366)),
+            journal_alerts: judge.value(
+                "journal-alerts",
+                journal,
+                Some(Level::High),
+                units::alert_level,
+            ),
         }
     }
 
@@ -84,6 +97,22 @@ impl Keys {
                 units::cache_entries,
             ),
         }
+    }
+
+    fn retention(&self, judge: &mut Judge) -> Retention {
+        // Zero stands for no bound: a record that keeps nothing would be of no use.
+        let mut age = |key, text: &Option<String>, default_days: i64| {
+            let default_ns = default_days * DAY_NS;
+            let ns = judge.value(key, text.as_deref(), default_ns, |text| {
+                units::duration(text, MOST_RETENTION_DAYS)
+            });
+            (ns > 0).then_some(ns)
+        };
+        let age_ns = age("retention-age", &self.retention_age, 30);
+        let alert_age_ns = age("alert-retention-age", &self.alert_retention_age, 365);
+        let size = self.retention_size.as_deref();
+        let size_bytes = judge.value("retention-size", size, 10 << 30, units::size);
+        Retention { age_ns, size_bytes: (size_bytes > 0).then_some(size_bytes), alert_age_ns }
     }
 }
 
@@ -143,6 +172,12 @@ mod tests {
             ("admin-rules", "''"),
             ("alert-repeat", "'1w'"),
             ("alert-repeat", "'367d'"),
+            ("journal-alerts", "'hi'"),
+            ("journal-alerts", "'error'"),
+            ("retention-age", "'3661d'"),
+            ("retention-age", "'0'"),
+            ("retention-size", "'much'"),
+            ("alert-retention-age", "'1y'"),
             ("binary-cache-size", "0"),
             ("binary-cache-size", "-1"),
             ("binary-cache-size", "1048577"),
@@ -156,6 +191,30 @@ mod tests {
             assert_eq!(problem.key, key);
             assert!(problem.text.contains("give "), "{problem:?}");
         }
+    }
+
+    #[test]
+    fn zero_and_none_are_no_bound() {
+        let text = "retention-age = '0s'\nretention-size = '0'\nalert-retention-age = '0d'\n\
+                    journal-alerts = 'none'";
+        let settings = toml::from_str::<Keys>(text).unwrap().settle().unwrap();
+        let unbounded = Retention { age_ns: None, size_bytes: None, alert_age_ns: None };
+        assert_eq!(settings.retention, unbounded);
+        assert_eq!(settings.detection.journal_alerts, None);
+    }
+
+    #[test]
+    fn bounds_are_read() {
+        let text = "retention-age = '3660d'\nretention-size = '1MiB'\n\
+                    alert-retention-age = '1h'\njournal-alerts = 'low'";
+        let settings = toml::from_str::<Keys>(text).unwrap().settle().unwrap();
+        let bounds = Retention {
+            age_ns: Some(3660 * DAY_NS),
+            size_bytes: Some(1 << 20),
+            alert_age_ns: Some(HOUR_NS),
+        };
+        assert_eq!(settings.retention, bounds);
+        assert_eq!(settings.detection.journal_alerts, Some(Level::Low));
     }
 
     #[test]
