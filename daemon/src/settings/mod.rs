@@ -6,6 +6,8 @@
 //! command line wins over the files, a later file over an earlier one, any over the default.
 
 mod check;
+#[cfg(test)]
+mod documents;
 mod file;
 mod keys;
 mod mistake;
