@@ -11,6 +11,7 @@ pub mod escape;
 pub mod filter;
 pub mod health;
 pub mod id;
+pub mod nearest;
 pub mod record;
 pub mod rule;
 pub mod time;

@@ -1,15 +1,17 @@
 //! The command line of the daemon.
 
-use std::path::PathBuf;
+use std::io::{self, ErrorKind, Write as _};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 
-use crate::settings;
 #[cfg(feature = "capture")]
 use crate::settings::Keys;
 #[cfg(feature = "capture")]
 use crate::settings::Settings;
+use crate::settings::{self, Mistakes};
 
 /// Record every process of this machine
 ///
@@ -31,10 +33,23 @@ enum Command {
     #[cfg(feature = "capture")]
     Run {
         /// Configuration file with the same keys as below [default: /etc/bpf-recorder/config.toml]
+        ///
+        /// Then those in the directory config.d beside it are read, by name: *.toml.
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,
         #[command(flatten)]
         keys: Box<Keys>,
+    },
+    /// Print everything that is wrong with the configuration files
+    ///
+    /// Each mistake with file, line and column; what is good at the start is good here, and the
+    /// other way round. Needs no privilege.
+    CheckConfig {
+        /// Configuration file to begin with [default: /etc/bpf-recorder/config.toml]
+        ///
+        /// Then those in the directory config.d beside it are read, by name: *.toml.
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
     },
     /// Serve a recorded database, read-only
     ///
@@ -55,7 +70,11 @@ pub fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // Before the log exists as well as after: plain text that journald and a person read.
-            eprintln!("bpf-recorderd: {error:#}");
+            match error.downcast_ref::<Mistakes>() {
+                // Editors jump to a line that begins with its place.
+                Some(mistakes) => eprintln!("{mistakes}"),
+                None => eprintln!("bpf-recorderd: {error:#}"),
+            }
             ExitCode::FAILURE
         }
     }
@@ -65,14 +84,37 @@ fn run(command: Command) -> anyhow::Result<()> {
     match command {
         #[cfg(feature = "capture")]
         Command::Run { config, keys } => {
-            let settings = Settings::settle(*keys, config.as_deref())?;
+            let settings = Settings::settle(&keys, config.as_deref())?;
             crate::log::init(&settings.log);
             crate::sensor::run(&settings)
         }
+        Command::CheckConfig { config } => check_config(config.as_deref()),
         Command::Open { file, bus } => {
             crate::log::init("info");
             crate::bus::open::run(&file, &settings::parse_bus(&bus)?)
         }
+    }
+}
+
+fn check_config(config: Option<&Path>) -> anyhow::Result<()> {
+    let files = settings::check(config)?;
+    let mut text = "configuration is good".to_owned();
+    match &files[..] {
+        [] => text.push_str(": there are no files, so all keys have their defaults\n"),
+        files => {
+            text.push_str(", from:\n");
+            for file in files {
+                text.push_str(&format!(
+                    "  {}\n",
+                    common::escape::terminal(&file.to_string_lossy())
+                ));
+            }
+        }
+    }
+    match io::stdout().write_all(text.as_bytes()) {
+        // Whoever reads no further has the exit code.
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        result => result.context("write to standard output"),
     }
 }
 

@@ -364,18 +364,8 @@ impl Field {
 
     /// The field that was probably meant.
     pub fn nearest(name: &str) -> Option<Field> {
-        let name = name.to_ascii_lowercase();
-        if name.len() > 40 {
-            return None;
-        }
-        let distance = |info: &FieldInfo| {
-            info.names().map(|known| strsim::damerau_levenshtein(known, &name)).min()
-        };
-        let (distance, field) = FIELDS
-            .iter()
-            .filter_map(|info| Some((distance(info)?, info.field)))
-            .min_by_key(|(distance, _)| *distance)?;
-        (distance <= (name.chars().count() / 3).max(1)).then_some(field)
+        let known = FIELDS.iter().flat_map(FieldInfo::names);
+        crate::nearest::nearest(name, known).and_then(Field::parse)
     }
 
     /// Several values at once; there is no single one to count or to copy.
