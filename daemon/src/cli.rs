@@ -86,7 +86,8 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Run { config, keys } => {
             let settings = Settings::settle(&keys, config.as_deref())?;
             crate::log::init(&settings.log);
-            crate::sensor::run(&settings)
+            let again = move || Settings::settle(&keys, config.as_deref());
+            crate::sensor::run(settings, Box::new(again))
         }
         Command::CheckConfig { config } => check_config(config.as_deref()),
         Command::Open { file, bus } => {

@@ -16,7 +16,7 @@ use aya::{Btf, Ebpf, EbpfLoader};
 use nix::sys::resource::{Resource, setrlimit};
 
 use crate::map::page_size_bytes;
-use crate::shared::{ELEMENT_BYTES, Slots};
+use crate::shared::{ELEMENT_BYTES, Shared, Slots};
 use crate::wire::LANES;
 
 pub use error::LoadError;
@@ -146,6 +146,12 @@ impl Programs {
 
     pub fn ring_size_bytes(&self) -> u32 {
         self.ring_size_bytes
+    }
+
+    /// Switches the capture of environments, from the next exec on.
+    pub fn set_capture_env(&self, is_captured: bool) -> std::io::Result<()> {
+        Shared::map(self.shared_fd(), self.slots)?.set_capture_env(is_captured);
+        Ok(())
     }
 
     /// What the shared map has counters for.

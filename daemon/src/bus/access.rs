@@ -1,7 +1,7 @@
 //! Who may ask: reading the record is sensitive, command lines hold secrets.
 //!
-//! Root and the recorder's own user are admitted; everybody else is refused. On a socket of our
-//! own the kernel vouches for the peer; on a bus, the bus does.
+//! Root and the recorder's own user are admitted. On a socket of our own, where the kernel vouches
+//! for the peer, nobody else is; on the system bus, which vouches for its clients, polkit decides.
 
 use common::bus::Error;
 use zbus::message::Header;
@@ -12,6 +12,8 @@ pub(crate) struct Access {
     own_uid: u32,
     /// On a connection of its own: who is at the other end.
     peer_uid: Option<u32>,
+    #[cfg(feature = "capture")]
+    asks_polkit: bool,
 }
 
 /// What is asked for.
@@ -26,7 +28,7 @@ pub(crate) enum Right {
 }
 
 impl Right {
-    fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Right::ReadEvents => "read the record",
             Right::ManageAlerts => "change alerts",
@@ -35,11 +37,34 @@ impl Right {
             Right::Control => "control the recorder",
         }
     }
+
+    /// What polkit calls it.
+    #[cfg(feature = "capture")]
+    pub(super) fn action(self) -> &'static str {
+        match self {
+            Right::ReadEvents => "org.bpfrecorder.recorder1.read-events",
+            Right::ManageAlerts => "org.bpfrecorder.recorder1.manage-alerts",
+            Right::ManageRules => "org.bpfrecorder.recorder1.manage-rules",
+            Right::ReadBinaries => "org.bpfrecorder.recorder1.read-binaries",
+            Right::Control => "org.bpfrecorder.recorder1.control",
+        }
+    }
 }
 
 impl Access {
     pub(crate) fn new(own_uid: u32) -> Self {
-        Self { own_uid, peer_uid: None }
+        Self {
+            own_uid,
+            peer_uid: None,
+            #[cfg(feature = "capture")]
+            asks_polkit: false,
+        }
+    }
+
+    /// On the system bus.
+    #[cfg(feature = "capture")]
+    pub(crate) fn with_polkit(self) -> Self {
+        Self { asks_polkit: true, ..self }
     }
 
     /// For a connection that has one peer, who was admitted.
@@ -69,6 +94,10 @@ impl Access {
         };
         match uid {
             Some(uid) if self.admits(uid) => Ok(uid),
+            #[cfg(feature = "capture")]
+            Some(uid) if self.asks_polkit => {
+                super::polkit::check(right, connection, header).await.map(|()| uid)
+            }
             _ => Err(Error::AccessDenied(format!(
                 "only root and the recorder's user may {}: try with sudo",
                 right.name()

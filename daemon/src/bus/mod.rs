@@ -6,9 +6,13 @@ mod binaries;
 mod hunt;
 #[cfg(test)]
 mod introspection;
+#[cfg(feature = "capture")]
+mod log_control;
 mod manager;
 pub(crate) mod open;
 mod pipe;
+#[cfg(feature = "capture")]
+mod polkit;
 mod processes;
 mod rules;
 #[cfg(feature = "capture")]
@@ -33,10 +37,14 @@ use zbus::connection::Builder;
 use self::access::Access;
 use self::alerts::Alerts;
 use self::binaries::Binaries;
+#[cfg(feature = "capture")]
+use self::log_control::LogControl;
 use self::manager::Manager;
 use self::processes::Processes;
 use self::rules::Rules;
 use crate::binaries::{DIRECTORY, Vault};
+#[cfg(feature = "capture")]
+use crate::recorder::link::Link;
 #[cfg(feature = "capture")]
 use crate::recorder::pipeline::Handle;
 use crate::settings::Bus;
@@ -72,6 +80,7 @@ struct Inner {
 struct Live {
     pipeline: Handle,
     rules: crate::rules::Handle,
+    sensor: Link,
     /// Places for subscriptions.
     subscriptions: Arc<Semaphore>,
     /// Events that slow subscribers were not sent.
@@ -84,12 +93,14 @@ impl Service {
         reader: Reader,
         live: Handle,
         rules: crate::rules::Handle,
+        sensor: Link,
         database: &Path,
         vault: Option<Arc<Vault>>,
     ) -> Self {
         let live = Live {
             pipeline: live,
             rules,
+            sensor,
             subscriptions: Arc::new(Semaphore::new(MOST_SUBSCRIPTIONS)),
             missed: AtomicU64::new(0),
         };
@@ -187,6 +198,21 @@ impl Service {
             .serve_at(PATH, Rules::new(self.clone(), access.clone()))
             .serve_at(PATH, Binaries::new(self.clone(), access.clone()))
     }
+
+    /// What a service has that a bus knows, too.
+    #[cfg(feature = "capture")]
+    fn log_control<'b>(&self, builder: Builder<'b>, access: &Access) -> Builder<'b> {
+        match &self.inner.live {
+            Some(live) => builder
+                .serve_at(log_control::PATH, LogControl::new(access.clone(), live.sensor.clone())),
+            None => builder,
+        }
+    }
+
+    #[cfg(not(feature = "capture"))]
+    fn log_control<'b>(&self, builder: Builder<'b>, _access: &Access) -> Builder<'b> {
+        builder
+    }
 }
 
 /// Keeps what was begun; dropping it ends it.
@@ -210,6 +236,8 @@ pub(crate) async fn serve(
     own_uid: u32,
 ) -> anyhow::Result<Serving> {
     let access = Access::new(own_uid);
+    #[cfg(feature = "capture")]
+    let access = if *bus == Bus::System { access.with_polkit() } else { access };
     let builder = match bus {
         Bus::System => Builder::system(),
         Bus::Session => Builder::session(),
@@ -218,14 +246,14 @@ pub(crate) async fn serve(
             return serve_peers(service, listener, access);
         }
     };
-    let connection =
-        service.interfaces(builder, &access).name(NAME).build().await.with_context(|| {
-            format!(
-                "serve {NAME} on the {}: is the bus running, may this user own the name, and does \
+    let builder = service.log_control(service.interfaces(builder, &access), &access);
+    let connection = builder.name(NAME).build().await.with_context(|| {
+        format!(
+            "serve {NAME} on the {}: is the bus running, may this user own the name, and does \
                  no other recorder run? (without a bus: --bus unix:path=PATH)",
-                if *bus == Bus::System { "system bus" } else { "session bus" }
-            )
-        })?;
+            if *bus == Bus::System { "system bus" } else { "session bus" }
+        )
+    })?;
     let signalled = connection.clone();
     let signals = tokio::spawn(async move { service.signal(&signalled).await });
     Ok(Serving::Bus(connection, signals))

@@ -126,9 +126,7 @@ impl Listener {
                     break;
                 }
                 Err(error) => {
-                    tracing::error!(
-                        "the sensor cannot be heard ({error}): writing what is left"
-                    );
+                    tracing::error!("the sensor cannot be heard ({error}): writing what is left");
                     break;
                 }
             }

@@ -10,6 +10,7 @@ mod contents;
 mod detector;
 mod handle;
 mod intern;
+mod journal;
 mod judge;
 pub(crate) mod link;
 pub(crate) mod live;
@@ -194,8 +195,12 @@ fn record(
         .context("start the pipeline")?;
 
     let (rules, rules_thread) = rules.start(handle.clone()).context("start the thread of rules")?;
+    if let Some(least) = from.settings.detection.journal_alerts {
+        runtime.spawn(journal::tell_alerts(handle.alerts(), least));
+    }
     let retiring = reader.clone();
-    let service = bus::Service::recording(reader, handle.clone(), rules.clone(), &path, vault);
+    let service =
+        bus::Service::recording(reader, handle.clone(), rules.clone(), link.clone(), &path, vault);
     let listener = match &from.listener {
         Some(listener) => Some(listener.try_clone().context("keep the socket")?),
         None => None,
@@ -205,7 +210,7 @@ fn record(
             bus::serve(service, &from.settings.bus, listener, from.user.uid.as_raw()).await?;
         link.send(&Request::Ready);
         *has_begun = true;
-        tracing::info!("recording into {}", path.display());
+        tracing::info!(message_id = crate::log::kind::STARTED, "recording into {}", path.display());
         tokio::select! {
             end = end_of(&link, &rules, from) => Ok(end),
             // By itself, and with an error.

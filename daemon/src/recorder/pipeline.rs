@@ -453,6 +453,7 @@ impl Pipeline {
         if now >= self.next_beat {
             self.next_beat = now + REST;
             self.link.send(&Request::Progress);
+            self.tracker.losses.tell(now);
             let dropped = self.shared.totals().dropped();
             if dropped != self.settled_drops && self.settle_losses() {
                 self.settled_drops = dropped;

@@ -12,6 +12,7 @@ use super::assemble::{self, Assembler};
 use super::clock::Clock;
 use super::contents::{Contents, Look};
 use super::detector::Detector;
+use super::journal::Losses;
 use super::live::{Happening, Live};
 use super::progress::Progress;
 use super::rows::{is_same_image, pending_row, replace_row, task_of};
@@ -36,6 +37,7 @@ pub(crate) struct Tracker {
     tick_ns: u64,
     /// Since this was last looked at; the end of a process may be among them.
     pub(crate) has_new_losses: bool,
+    pub(super) losses: Losses,
     /// Records that were not understood and whose numbers are not yet missed.
     unexplained: u64,
 }
@@ -62,6 +64,7 @@ impl Tracker {
             snapshot_boottime_ns: 0,
             tick_ns: super::procfs::tick_ns(),
             has_new_losses: false,
+            losses: Losses::default(),
             unexplained: 0,
         }
     }
@@ -181,6 +184,7 @@ impl Tracker {
         cause: &'static str,
     ) {
         self.has_new_losses = true;
+        self.losses.note(count, cause);
         let gap = GapRow { time_ns: self.clock.wall(boottime_ns), cpu, kind, count, cause };
         self.live.publish(|| Happening::Gap(gap.clone()));
         self.batch.gaps.push(gap);

@@ -84,13 +84,16 @@ fn tell(entries: &[Entry], ruleset: &Ruleset) {
     let is_unusable =
         |entry: &&Entry| matches!(entry.info.state, RuleState::Unusable | RuleState::Inert);
     let unusable = entries.iter().filter(is_unusable).count();
-    match unusable {
-        0 => tracing::info!("{} rules are in force", ruleset.len()),
-        _ => tracing::info!(
-            "{} rules are in force; {unusable} are not usable: see bpfctl rules list",
-            ruleset.len()
-        ),
-    }
+    let count = ruleset.len();
+    let remark = match unusable {
+        0 => String::new(),
+        _ => format!("; {unusable} are not usable: see bpfctl rules list"),
+    };
+    tracing::info!(
+        message_id = crate::log::kind::RULES_CHANGED,
+        rules_in_force = count.to_string(),
+        "{count} rules are in force{remark}"
+    );
 }
 
 /// How everybody else speaks to the rules.

@@ -90,6 +90,8 @@ fn spawn(socket: &OwnedFd, user: &RecorderUser) -> anyhow::Result<Pid> {
     if let Some(pid) = fork_here().context("fork the broker")? {
         return Ok(pid);
     }
+    // The journal's socket is among those that are closed.
+    let _log = crate::log::to_standard_error();
     let result = close_others(socket).and_then(|()| run(socket, user));
     if let Err(error) = &result {
         tracing::error!("opening executed files ends: {error:#}");

@@ -11,12 +11,14 @@ pub(crate) mod opening;
 mod privilege;
 mod procfs;
 pub(crate) mod protocol;
+mod reload;
 mod startup;
 mod user;
 
 pub(crate) use procfs::RawProcess;
 pub(crate) use user::RecorderUser;
 
+use std::io::IsTerminal as _;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -44,17 +46,20 @@ const MOST_SHORT_LIVES: u32 = 5;
 /// Time for the recorder to drain the ring and commit.
 const STOP_PATIENCE: Duration = Duration::from_secs(20);
 
-pub(crate) fn run(settings: &Settings) -> anyhow::Result<()> {
+/// What the configuration says by now.
+pub(crate) type Again = Box<dyn Fn() -> anyhow::Result<Settings>>;
+
+pub(crate) fn run(settings: Settings, again: Again) -> anyhow::Result<()> {
     privilege::check_own()?;
     // Before anything that could be left half done.
     let signals = block_signals().context("block signals")?;
-    let user = user::choose(settings)?;
+    let user = user::choose(&settings)?;
     tracing::info!("the recorder runs as {} ({})", user.name, user.reason);
     let data = startup::DataDir::prepare(&settings.data_dir, &user)?;
     let listener = startup::bind(&settings.bus, &user)?;
-    let Capturing { programs, are_kept } = keeping::programs(settings)?;
+    let Capturing { programs, are_kept } = keeping::programs(&settings)?;
     let template = recorder::Inheritance {
-        settings: settings.clone(),
+        settings,
         data_dir: data.path.clone(),
         listener,
         user,
@@ -63,7 +68,16 @@ pub(crate) fn run(settings: &Settings) -> anyhow::Result<()> {
         sensor_pid: std::process::id(),
     };
     privilege::limit_sensor().context("drop the privileges that the sensor does not need")?;
-    Supervisor { programs, are_kept, signals, template, short_lives: 0 }.run()
+    let supervisor = Supervisor {
+        programs,
+        are_kept,
+        signals,
+        template,
+        again,
+        short_lives: 0,
+        is_told_to_stop: false,
+    };
+    supervisor.run()
 }
 
 /// Termination and the death of the child arrive as data, in one loop with everything else.
@@ -71,6 +85,10 @@ fn block_signals() -> nix::Result<SignalFd> {
     let mut set = SigSet::empty();
     for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGCHLD] {
         set.add(signal);
+    }
+    // From a terminal that is closed it means the end, as for any program in the foreground.
+    if !std::io::stdin().is_terminal() {
+        set.add(Signal::SIGHUP);
     }
     set.thread_block()?;
     SignalFd::with_flags(&set, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)
@@ -82,7 +100,10 @@ struct Supervisor {
     are_kept: bool,
     signals: SignalFd,
     template: recorder::Inheritance,
+    again: Again,
     short_lives: u32,
+    /// While it was busy with something else.
+    is_told_to_stop: bool,
 }
 
 /// A recorder that runs.
@@ -99,6 +120,8 @@ enum Outcome {
     Died(WaitStatus),
     /// We were told to stop.
     Stop,
+    /// Another recorder, with other settings, goes on where this one ended.
+    Renew,
 }
 
 impl Supervisor {
@@ -119,6 +142,7 @@ impl Supervisor {
             match self.watch(&mut child)? {
                 Outcome::Stop => return self.stop(&child),
                 Outcome::Died(status) => self.after_death(&child, status)?,
+                Outcome::Renew => {}
             }
         }
     }
@@ -171,6 +195,9 @@ impl Supervisor {
     fn watch(&mut self, child: &mut Child) -> anyhow::Result<Outcome> {
         let mut is_open = true;
         loop {
+            if self.is_told_to_stop {
+                return Ok(Outcome::Stop);
+            }
             let mut fds = vec![PollFd::new(self.signals.as_fd(), PollFlags::POLLIN)];
             if is_open {
                 fds.push(PollFd::new(child.socket.as_fd(), PollFlags::POLLIN));
@@ -187,6 +214,11 @@ impl Supervisor {
             while let Some(signal) = self.signals.read_signal().context("read a signal")? {
                 match Signal::try_from(signal.ssi_signo.cast_signed()) {
                     Ok(Signal::SIGTERM | Signal::SIGINT) => return Ok(Outcome::Stop),
+                    Ok(Signal::SIGHUP) => {
+                        if self.reload(child)? {
+                            return Ok(Outcome::Renew);
+                        }
+                    }
                     _ => {
                         if let Some(status) = reap(child.pid)? {
                             return Ok(Outcome::Died(status));
@@ -224,6 +256,13 @@ impl Supervisor {
             Request::Statistics => Some(Reply::Statistics(self.statistics())),
             Request::Fatal(text) => {
                 child.fatal = Some(text);
+                None
+            }
+            Request::LogLevel(level) => {
+                // What is no level is none of the recorder's.
+                if crate::log::LEVELS.contains(&&*level) {
+                    crate::log::set_level(&level);
+                }
                 None
             }
             // Nobody asked: see `stop`.
@@ -266,7 +305,11 @@ impl Supervisor {
             );
         }
         self.template.restarts += 1;
-        tracing::warn!("the recorder ended ({}): starting it again", describe(status));
+        tracing::warn!(
+            message_id = crate::log::kind::RECORDER_RESTARTED,
+            "the recorder ended ({}): starting it again",
+            describe(status)
+        );
         notify(&[NotifyState::Status("Restarting the recorder")]);
         Ok(())
     }
@@ -281,6 +324,11 @@ impl Supervisor {
         } else {
             self.end_capture(child);
         }
+        self.wait_for_end(child)
+    }
+
+    /// The recorder was told to end. Fails if it does not, or not well.
+    fn wait_for_end(&mut self, child: &Child) -> anyhow::Result<()> {
         let deadline = Instant::now() + STOP_PATIENCE;
         let mut is_open = true;
         loop {
@@ -299,7 +347,10 @@ impl Supervisor {
             }
             let _ = poll(&mut fds, 100_u16);
             let has_spoken = fds.get(1).is_some_and(|fd| fd.any().unwrap_or(false));
-            while matches!(self.signals.read_signal(), Ok(Some(_))) {}
+            while let Ok(Some(signal)) = self.signals.read_signal() {
+                let signal = Signal::try_from(signal.ssi_signo.cast_signed());
+                self.is_told_to_stop |= matches!(signal, Ok(Signal::SIGTERM | Signal::SIGINT));
+            }
             if has_spoken {
                 match protocol::receive_request(&child.socket) {
                     Ok(Some(Request::Ending)) => self.end_capture(child),
@@ -312,7 +363,9 @@ impl Supervisor {
 
     fn end_capture(&mut self, child: &Child) {
         self.programs.detach();
-        keeping::forget_all(&self.programs);
+        if self.are_kept {
+            keeping::forget_all(&self.programs);
+        }
         // The last figures: what the kernel skipped until now is told too.
         let _ = protocol::send_reply(&child.socket, &Reply::Statistics(self.statistics()));
         let _ = protocol::send_reply(&child.socket, &Reply::Stop);

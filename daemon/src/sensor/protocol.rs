@@ -19,6 +19,8 @@ pub(crate) enum Request {
     Statistics,
     /// It cannot go on, and starting it again would not help.
     Fatal(String),
+    /// Another level of messages, by name.
+    LogLevel(String),
     /// The service ends for good: the programs are not needed any more.
     Ending,
 }
@@ -61,6 +63,7 @@ impl Request {
             Request::Status(text) => with_text(b'S', text),
             Request::Statistics => vec![b'T'],
             Request::Fatal(text) => with_text(b'F', text),
+            Request::LogLevel(text) => with_text(b'V', text),
             Request::Ending => vec![b'E'],
         }
     }
@@ -74,6 +77,7 @@ impl Request {
             b'S' => Some(Request::Status(text())),
             b'T' => Some(Request::Statistics),
             b'F' => Some(Request::Fatal(text())),
+            b'V' => Some(Request::LogLevel(text())),
             b'E' => Some(Request::Ending),
             _ => None,
         }
@@ -186,6 +190,7 @@ mod tests {
             Request::Status("1 é".into()),
             Request::Statistics,
             Request::Fatal("why".into()),
+            Request::LogLevel("debug".into()),
             Request::Ending,
         ] {
             send_request(&a, &request).unwrap();
@@ -197,7 +202,13 @@ mod tests {
             run_time_ns: 4,
             recursion_misses: None,
         }];
-        for reply in [Reply::Statistics(figures), Reply::Stop, Reply::Leave, Reply::Terminating, Reply::Reload] {
+        for reply in [
+            Reply::Statistics(figures),
+            Reply::Stop,
+            Reply::Leave,
+            Reply::Terminating,
+            Reply::Reload,
+        ] {
             send_reply(&b, &reply).unwrap();
             assert_eq!(receive_reply(&a).unwrap(), Some(reply));
         }

@@ -75,7 +75,7 @@ impl std::error::Error for Mistake {}
 
 /// Everything that is wrong, at least one; a line each.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mistakes(pub(super) Vec<Mistake>);
+pub struct Mistakes(pub Vec<Mistake>);
 
 impl Mistakes {
     pub fn iter(&self) -> impl Iterator<Item = &Mistake> {

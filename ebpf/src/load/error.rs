@@ -87,10 +87,7 @@ impl LoadError {
         }
     }
 
-    pub(super) fn attach(
-        target: &'static str,
-        error: impl Error + Send + Sync + 'static,
-    ) -> Self {
+    pub(super) fn attach(target: &'static str, error: impl Error + Send + Sync + 'static) -> Self {
         match errno(&error) {
             Some(Errno::EPERM | Errno::EACCES) => Self::NotPermitted(Box::new(error)),
             _ => Self::Other(format!("cannot attach to {target}: {}", chain(&error)).into()),
