@@ -18,6 +18,9 @@ use super::units::shown;
 /// What the parser calls a key that was there before.
 const DUPLICATE: &str = "duplicate key";
 
+/// Of one file: no configuration has so many, and the sensor must not be held up by another file.
+const MOST_MISTAKES: usize = 1000;
+
 /// A mistake whose place is still a number of bytes.
 struct Found {
     offset: usize,
@@ -29,17 +32,31 @@ struct Found {
 pub(super) fn check(path: &Path, text: &str) -> (Keys, Vec<Mistake>) {
     let lines = Lines::of(text);
     let mut found = syntax(text, &lines);
-    let mut broken: BTreeSet<usize> =
-        found.iter().map(|found| lines.position(found.offset).line).collect();
+    let keys = judge(text, &lines, &mut found);
+    found.sort_by_key(|found| found.offset);
+    let more = (found.len() > MOST_MISTAKES).then(|| {
+        let problem = format!("has more than {MOST_MISTAKES} mistakes: give a configuration");
+        Mistake::of_file(path, problem)
+    });
+    let mistakes = found.into_iter().take(MOST_MISTAKES).map(|Found { offset, key, problem }| {
+        Mistake::of_file(path, problem).with_key(key).at(lines.position(offset))
+    });
+    (keys, mistakes.chain(more).collect())
+}
+
+/// The keys outside of lines with errors of syntax, which are in `found`.
+fn judge(text: &str, lines: &Lines<'_>, found: &mut Vec<Found>) -> Keys {
+    let line = |offset| lines.position(offset).line;
+    let mut broken: BTreeSet<usize> = found.iter().map(|found| line(found.offset)).collect();
     // The parser mends what it can, but loses keys after some errors: so it reads the rest alone.
     let rest = without(text, &broken);
     let (table, errors) = DeTable::parse_recoverable(&rest);
     let table = table.into_inner();
     for error in &errors {
         let offset = start(text, error);
-        match duplicate(&lines, &table, error, offset) {
+        match duplicate(lines, &table, error, offset) {
             Some(mistake) => found.push(mistake),
-            None => _ = broken.insert(lines.position(offset).line),
+            None => _ = broken.insert(line(offset)),
         }
     }
     let names = Keys::names();
@@ -53,12 +70,11 @@ pub(super) fn check(path: &Path, text: &str) -> (Keys, Vec<Mistake>) {
             Ok(one) => keys = keys.over(one),
             Err(mistake) => found.push(mistake),
         }
+        if found.len() > MOST_MISTAKES {
+            break;
+        }
     }
-    found.sort_by_key(|found| found.offset);
-    let mistakes = found.into_iter().map(|Found { offset, key, problem }| {
-        Mistake::of_file(path, problem).with_key(key).at(lines.position(offset))
-    });
-    (keys, mistakes.collect())
+    keys
 }
 
 /// The first error of each line: what follows it there is mostly its consequence.
@@ -106,7 +122,7 @@ fn duplicate(
 ) -> Option<Found> {
     let key = lines.text.get(error.span().filter(|_| error.message() == DUPLICATE)?)?;
     let name = key.trim_matches(['"', '\'']);
-    let (first, _) = table.iter().find(|(first, _)| first.get_ref() == name)?;
+    let (first, _) = table.get_key_value(name)?;
     let line = lines.position(first.span().start).line;
     let problem = format!("is given a second time, after line {line}: remove one of them");
     Some(Found { offset, key: Some(key_shown(name)), problem })
@@ -169,22 +185,29 @@ fn wrong_type(text: &str, name: &str, value: &Spanned<DeValue<'_>>) -> (usize, S
     {
         let odd = elements.iter().find(|element| !element.get_ref().is_str()).unwrap_or(value);
         let problem = format!("an element is of type {}: give strings", odd.get_ref().type_str());
-        return (odd.span().start, problem + &quoted(text, odd));
+        let such_as =
+            quoted(text, odd).map_or_else(String::new, |text| format!(", such as {text}"));
+        return (odd.span().start, problem + &such_as);
     }
     if expected == actual {
         return (offset, "is out of range: give a smaller number".to_owned());
     }
-    let such_as = if expected == "string" { quoted(text, value) } else { String::new() };
+    let suits = |text: &String| {
+        let keys = toml::from_str::<Keys>(&format!("{name} = {text}"));
+        keys.is_ok_and(|keys| keys.settle().is_ok())
+    };
+    let such_as = quoted(text, value).filter(suits);
+    let such_as = such_as.map_or_else(String::new, |text| format!(", such as {text}"));
     (offset, format!("is of type {actual}: give {give}{such_as}"))
 }
 
-/// Numbers are what mostly lacks quotes.
-fn quoted(text: &str, value: &Spanned<DeValue<'_>>) -> String {
+/// A number, which is what mostly lacks quotes, with them.
+fn quoted(text: &str, value: &Spanned<DeValue<'_>>) -> Option<String> {
     match value.get_ref() {
         DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_) => {
-            format!(", such as {}", shown(text.get(value.span()).unwrap_or_default()))
+            text.get(value.span()).map(shown)
         }
-        _ => String::new(),
+        _ => None,
     }
 }
 

@@ -65,6 +65,40 @@ fn bad_settings_are_refused() {
 }
 
 #[test]
+fn check_config_tells_what_a_start_would() {
+    let scratch = Scratch::new();
+    let config = scratch.path().join("config.toml");
+    let drop_in = scratch.make_dir("config.d").join("site.toml");
+    fs::write(&config, "log = 'loud'\nring-sise = 4096\n").unwrap();
+    fs::write(&drop_in, "log = \"\u{1b}\n").unwrap();
+    let output = |arguments: &[&str]| {
+        let mut command = Command::new(&*RECORDERD);
+        command.args(arguments).arg("--config").arg(&config).output().unwrap()
+    };
+    let told = output(&["check-config"]);
+    let text = String::from_utf8(told.stderr).unwrap();
+    let starts = [(&config, ":1:7: log: "), (&config, ":2:1: ring-sise: "), (&drop_in, ":1:8: ")];
+    assert_eq!(text.lines().count(), starts.len(), "{text}");
+    for (line, (file, place)) in text.lines().zip(starts) {
+        assert!(line.starts_with(&format!("{}{place}", file.display())), "{line}");
+    }
+    assert_eq!((told.status.code(), told.stdout.len()), (Some(1), 0));
+    let started = output(&["run"]);
+    assert_eq!(
+        (started.status.code(), String::from_utf8(started.stderr).unwrap()),
+        (Some(1), text)
+    );
+
+    fs::write(&config, "log = 'warn'\n").unwrap();
+    fs::write(&drop_in, "").unwrap();
+    let told = output(&["check-config"]);
+    let text = String::from_utf8(told.stdout).unwrap();
+    let files = format!("{}\n  {}\n", config.display(), drop_in.display());
+    assert_eq!(text, format!("configuration is good, from:\n  {files}"));
+    assert_eq!((told.status.code(), told.stderr.len()), (Some(0), 0));
+}
+
+#[test]
 fn who_is_not_root_is_told_so() {
     if !may_record() {
         return;

@@ -41,7 +41,8 @@ fn unknown_keys_come_with_the_nearest() {
 fn wrong_types_come_with_the_right_one() {
     check_mistakes(
         "ring-size = '16M'\nenvironment = 'yes'\nredact = 'pin'\nbus = ['a']\nuser = 990\n\
-         environment-only = ['A', 5]\nlog = 2026-01-01\nbinary-cache-size = 1.5\n",
+         environment-only = ['A', 5]\nlog = 2026-01-01\nbinary-cache-size = 1.5\n\
+         retention-age = 30\nretention-size = 1_000\n",
         &[
             "1:13: ring-size: is of type string: give a whole number",
             "2:15: environment: is of type string: give true or false",
@@ -51,6 +52,9 @@ fn wrong_types_come_with_the_right_one() {
             "6:26: environment-only: an element is of type integer: give strings, such as \"5\"",
             "7:7: log: is of type datetime: give a string",
             "8:21: binary-cache-size: is of type float: give a whole number",
+            // Quotes alone would not do here.
+            "9:17: retention-age: is of type integer: give a string",
+            "10:18: retention-size: is of type integer: give a string",
         ],
     );
     check_mistakes(
@@ -136,9 +140,18 @@ fn texts_of_the_file_are_shown_harmless() {
 }
 
 #[test]
-fn many_mistakes_take_no_square_of_time() {
-    let text = "bus = 1\n".repeat(100_000);
-    assert_eq!(check(Path::new("f"), &text).1.len(), 100_000);
+fn a_thousand_mistakes_are_enough() {
+    let unknown: String = (0..5000).map(|number| format!("key{number} = 1\n")).collect();
+    for text in ["bus = 1\n".repeat(100_000), "bus\n".repeat(100_000), unknown] {
+        let (_, mistakes) = check(Path::new("f"), &text);
+        assert_eq!(mistakes.len(), 1001);
+        assert_eq!(
+            mistakes[1000].to_string(),
+            "f: has more than 1000 mistakes: give a configuration"
+        );
+    }
+    let (_, mistakes) = check(Path::new("f"), &"bus\n".repeat(1000));
+    assert_eq!(mistakes.len(), 1000);
 }
 
 proptest::proptest! {
