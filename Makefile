@@ -93,6 +93,16 @@ bench: workload ## Print what recording costs on this machine (as root, else in 
 	cargo build --release -p daemon -p ctl
 	BPF_RECORDERD=$(TARGET)/release/bpf-recorderd BPFCTL=$(TARGET)/release/bpfctl cargo bench -p daemon --bench recorder
 
+PROFILE := release
+
+.PHONY: deb
+deb: ## Make packages for Debian in target/packages (PROFILE=dev: of the debug build)
+	packaging/build deb $(PROFILE)
+
+.PHONY: rpm
+rpm: ## Make packages for Fedora in target/packages
+	packaging/build rpm $(PROFILE)
+
 .PHONY: install-deps
 install-deps: ## Install what building and testing need and this machine lacks
 	packaging/install-deps test
@@ -100,3 +110,4 @@ install-deps: ## Install what building and testing need and this machine lacks
 .PHONY: clean
 clean: ## Remove what was built and fetched, but no recorded data
 	cargo clean
+	rm -rf target/packages
