@@ -1,7 +1,7 @@
 #!/bin/bash
 # The service as it starts, with no configuration but what the package brings.
 #
-# Limit: 90 s for each check.
+# Limit: 120 s for each check.
 #
 # shellcheck disable=SC2317 # called by name
 
@@ -96,4 +96,9 @@ check_it_knows_nothing_worse_than_information() {
         "_SYSTEMD_INVOCATION_ID=$(property InvocationID)")
     equal 'what it warns of' "$warnings" ''
     equal 'what bpfctl warns of' "$(health '.warnings[]')" ''
+}
+
+check_a_restart_misses_nothing() {
+    restart() { systemctl restart "$unit"; }
+    expect_nothing_missed restart
 }
