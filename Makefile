@@ -52,7 +52,7 @@ build: ## Build all programs for release
 	cargo build --release --workspace
 
 .PHONY: test
-test: check test-unit test-kernels ## Run every check and test
+test: check test-unit test-kernels test-systemd ## Run every check and test
 
 .PHONY: check
 check: ## Check formatting, lints and shell scripts
@@ -78,6 +78,11 @@ test-unit: workload ## Run the tests on this machine, capture too if it permits 
 test-kernels: ## Run the capture tests on every supported kernel, in qemu
 	@packaging/install-deps test
 	tests/kernels/test
+
+.PHONY: test-systemd
+test-systemd: ## Test the packaged service on whole Debian systems, in qemu
+	@packaging/install-deps test
+	tests/systemd/test
 
 .PHONY: workload
 workload: $(BPF_WORKLOAD) # The program that the capture tests watch
