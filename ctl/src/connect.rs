@@ -2,16 +2,21 @@
 
 use std::io;
 use std::str::FromStr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use common::bus::NAME;
 use zbus::address::transport::{Transport, Unix, UnixSocket};
 use zbus::connection::Builder;
+use zbus::fdo::DBusProxy;
+use zbus::names::BusName;
 use zbus::{Address, Connection};
 
 use crate::error::{CommandError, Kind};
 
 /// A socket that accepts but does not speak D-Bus must not hang the command.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// A recorder that is just restarting is back by then.
+const RESTART_PATIENCE: Duration = Duration::from_secs(2);
 /// Answers come at once (long results come on a pipe); only `top` reads the database first.
 const METHOD_TIMEOUT: Duration = Duration::from_secs(120);
 
@@ -51,6 +56,13 @@ pub(crate) async fn connect(target: &Target) -> Result<Connection, CommandError>
     };
     let builder = builder.method_timeout(METHOD_TIMEOUT);
     match tokio::time::timeout(CONNECT_TIMEOUT, builder.build()).await {
+        Ok(Ok(connection)) if connection.is_bus() => {
+            if is_there(&connection).await {
+                Ok(connection)
+            } else {
+                Err(absent(target))
+            }
+        }
         Ok(Ok(connection)) => Ok(connection),
         Ok(Err(error)) => Err(unreachable(target, &error)),
         Err(_) => {
@@ -60,6 +72,30 @@ pub(crate) async fn connect(target: &Target) -> Result<Connection, CommandError>
                 .hint("is this the socket of a recorder?"))
         }
     }
+}
+
+/// Whether a recorder has the name. Asked first, for the bus would start a recorder that was stopped
+/// on purpose if it were spoken to.
+async fn is_there(connection: &Connection) -> bool {
+    let Ok(bus) = DBusProxy::new(connection).await else { return false };
+    let name = BusName::from_static_str(NAME).expect("a constant");
+    let until = Instant::now() + RESTART_PATIENCE;
+    loop {
+        if bus.name_has_owner(name.clone()).await.unwrap_or(false) {
+            return true;
+        }
+        if Instant::now() >= until {
+            return false;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+fn absent(target: &Target) -> CommandError {
+    let bus = if *target == Target::SessionBus { "session" } else { "system" };
+    CommandError::new(Kind::Unreachable, format!("there is no recorder on the {bus} bus"))
+        .hint("start the service: `sudo systemctl start bpf-recorder`")
+        .hint("or, if one runs elsewhere, give its socket: `--address unix:path=FILE`")
 }
 
 fn unreachable(target: &Target, error: &zbus::Error) -> CommandError {
