@@ -114,7 +114,8 @@ impl From<bus::Error> for CommandError {
         match error {
             bus::Error::ZBus(error) => of_bus(&error),
             bus::Error::AccessDenied(text) => {
-                Self::failure(named("the recorder refuses this", &text)).hint(DENIED_HINT)
+                // The recorder knows who may, and says what to do about it.
+                Self::failure(named("the recorder refuses this", &text))
             }
             bus::Error::InvalidFilter(text) => invalid_filter(&text),
             bus::Error::InvalidArgument(text) => Self::usage(text),
@@ -137,8 +138,6 @@ impl From<bus::Error> for CommandError {
         }
     }
 }
-
-const DENIED_HINT: &str = "run this as root, or as the user that the recorder runs as";
 
 fn named(what: &str, text: &str) -> String {
     if text.is_empty() { what.to_owned() } else { format!("{what}: {text}") }
@@ -186,7 +185,8 @@ fn of_bus(error: &zbus::Error) -> CommandError {
             | fdo::Error::Disconnected(_)
             | fdo::Error::NoServer(_) => lost(format!("the recorder does not answer: {inner}")),
             fdo::Error::AccessDenied(text) => {
-                CommandError::failure(named("the bus refuses this", text)).hint(DENIED_HINT)
+                CommandError::failure(named("the bus refuses this", text))
+                    .hint("run this as root, or as the user that the recorder runs as")
             }
             fdo::Error::UnknownMethod(_)
             | fdo::Error::UnknownInterface(_)

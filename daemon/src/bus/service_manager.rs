@@ -8,8 +8,9 @@ use zbus::{Connection, Proxy};
 
 const NAME: &str = "org.freedesktop.systemd1";
 const PATH: &str = "/org/freedesktop/systemd1";
-/// An answer takes milliseconds. Without one the service counts as ended.
-const PATIENCE: Duration = Duration::from_millis(500);
+/// An answer takes milliseconds, but for a machine that is very busy. Without one the service counts
+/// as ended.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Whether the service of this process is being stopped to be started again at once.
 pub(crate) async fn starts_again(pid: u32) -> bool {

@@ -362,10 +362,11 @@ impl Supervisor {
     }
 
     fn end_capture(&mut self, child: &Child) {
-        self.programs.detach();
+        // While they still have their links, which are kept too.
         if self.are_kept {
             keeping::forget_all(&self.programs);
         }
+        self.programs.detach();
         // The last figures: what the kernel skipped until now is told too.
         let _ = protocol::send_reply(&child.socket, &Reply::Statistics(self.statistics()));
         let _ = protocol::send_reply(&child.socket, &Reply::Stop);
