@@ -36,9 +36,9 @@ property() {
     systemctl show --property "$1" --value "$unit"
 }
 
-# A figure of the recorder, as a jq path into the health document.
+# A figure of the recorder, as a jq path into the health document. Gaps follow that.
 health() {
-    bpfctl health --json | jq -r "$1"
+    bpfctl health --json | jq -r -s ".[0] | $1"
 }
 
 is_recording() {
