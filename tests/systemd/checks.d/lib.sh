@@ -10,12 +10,20 @@ data=/var/lib/bpf-recorder
 config=/etc/bpf-recorder/config.toml
 # What has to last through a reboot, and is read by several checks.
 state=/var/lib/checks
-dropins=/run/systemd/system/$unit.d
+dropins=/etc/systemd/system/$unit.d
 
 die() {
     printf '%s\n' "$@"
     exit 1
 }
+
+# Has the command "$*" run when the check ends, in whatever way, after those named before.
+at_exit() {
+    exit_commands+=${exit_commands:+; }$*
+    # shellcheck disable=SC2064 # the value of now
+    trap "$exit_commands" EXIT
+}
+exit_commands=''
 
 # Compares what is ($2) with what should be ($3).
 equal() {
@@ -36,9 +44,9 @@ property() {
     systemctl show --property "$1" --value "$unit"
 }
 
-# A figure of the recorder, as a jq path into the health document.
+# A figure of the recorder, as a jq path into the health document. Gaps follow that.
 health() {
-    bpfctl health --json | jq -r "$1"
+    bpfctl health --json | jq -r -s ".[0] | $1"
 }
 
 is_recording() {
@@ -95,15 +103,28 @@ is_enabled() {
     bpfctl rules list --json | jq -r "select(.id == \"$1\") | .is_enabled"
 }
 
-# Has the recorder see no more than a handful of the shipped rules from its next start on,
-# until a reboot: emulated, it takes ten seconds and more to compile all of them.
+# Writes the lines "$2..." as the drop-in file $1 of the service.
+drop_in() {
+    local name=$1
+    shift
+    mkdir -p "$dropins"
+    printf '%s\n' '[Service]' "$@" >"$dropins/$name.conf"
+    systemctl daemon-reload
+}
+
+drop_out() {
+    rm -f "$dropins/$1.conf"
+    systemctl daemon-reload
+}
+
+# Has the recorder see no more than a handful of the shipped rules from now on: to compile
+# all of them takes ten seconds and more in an emulated machine.
 few_rules() {
     local rules
-    mkdir -p /run/few-rules "$dropins"
+    mkdir -p "$state/rules"
     mapfile -t rules < <(find /usr/share/bpf-recorder/rules -name '*.yml' | sort | head -n 5)
-    cp "${rules[@]}" /run/few-rules/
-    printf '[Service]\nBindReadOnlyPaths=/run/few-rules:/usr/share/bpf-recorder/rules\n' >"$dropins/rules.conf"
-    systemctl daemon-reload
+    cp "${rules[@]}" "$state/rules/"
+    drop_in rules "BindReadOnlyPaths=$state/rules:/usr/share/bpf-recorder/rules"
     systemctl restart "$unit"
 }
 
@@ -129,7 +150,8 @@ journal_cursor() {
     journalctl --lines 0 --show-cursor --no-pager | sed -n 's/^-- cursor: //p'
 }
 
-# Stores a rule with the id $1 and the level $2 that fires on the word $3.
+# Stores, until the check ends, a rule with the id $1 and the level $2 that fires on the
+# word $3.
 upload_rule() {
     cat >"/tmp/$3.yml" <<END
 title: Test of the service $3
@@ -146,6 +168,7 @@ detection:
     condition: selection
 END
     quietly bpfctl rules upload "/tmp/$3.yml"
+    at_exit "bpfctl rules remove $1 >/dev/null"
 }
 
 # ---- A process that starts another one all the time, each with the next number.
@@ -168,9 +191,7 @@ start_counter() {
             read -r -t 0.03 -u 3
         done
         echo "$n" >"/tmp/$0.total"' "$tag" &
-    # Whatever ends the check ends this.
-    # shellcheck disable=SC2064 # the value of now
-    trap "rm -f '/tmp/$tag.go'" EXIT
+    at_exit "rm -f /tmp/$tag.go"
 }
 
 # Ends it, and prints how far it came.

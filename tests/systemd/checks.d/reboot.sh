@@ -40,13 +40,3 @@ check_the_processes_of_the_boot_are_recorded() {
         jq -r 'select(.recorder.source == "exec") | .process.entity_id' | grep -q "^$boot-" ||
         die 'what was started late in the boot was not seen to start'
 }
-
-check_it_is_early() {
-    local late
-    # What was there before the recorder is seen as running; what came after, as started.
-    late=$(bpfctl events --json --limit 0 'unit = dbus.service or unit = systemd-logind.service' |
-        jq -r --arg boot "$(health .boot_id | tr -d - | cut -c 1-12)" \
-            'select(.process.entity_id | startswith($boot)) | .recorder.source' | sort | uniq -c | tr '\n' ' ')
-    [[ -n $late ]] || die 'neither bus nor login manager is recorded'
-    echo "bus and login manager by source: $late"
-}

@@ -15,8 +15,8 @@ log_level() {
 # Puts the lines "$@" in place of the configuration, until the check ends.
 configure() {
     [[ -e $state/config.toml ]] || cp -p "$config" "$state/config.toml"
-    # Whatever ends the check; in place, so that owner and mode stay.
-    trap 'cat "$state/config.toml" >"$config"; systemctl reload "$unit"' EXIT
+    # In place, so that owner and mode stay.
+    at_exit "cat $state/config.toml >$config; systemctl reload $unit"
     printf '%s\n' "$@" >"$config"
 }
 

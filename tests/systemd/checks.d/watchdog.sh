@@ -18,9 +18,7 @@ has_more_restarts() {
 expect_watchdog_to_mend() {
     local cursor
     ensure_recording
-    mkdir -p "$dropins"
-    printf '[Service]\nWatchdogSec=5\n' >"$dropins/watchdog.conf"
-    systemctl daemon-reload
+    drop_in watchdog WatchdogSec=5
     systemctl restart "$unit"
     await_recording
     # A watchdog that barks at a recorder that is well would also pass what follows.
@@ -37,8 +35,7 @@ expect_watchdog_to_mend() {
     expect_nothing_missed hang "$@"
     journal_since "$cursor" --output cat | grep -q -i 'watchdog timeout' || die 'it was not the watchdog'
     equal 'processes that stand still' "$(pgrep --count --runstates T --uid bpf-recorder || true)" 0
-    rm -f "$dropins/watchdog.conf"
-    systemctl daemon-reload
+    drop_out watchdog
 }
 
 check_a_recorder_that_hangs_is_replaced() {
@@ -50,8 +47,7 @@ check_a_sensor_that_hangs_is_replaced() {
 }
 
 check_the_watchdog_is_as_shipped_again() {
-    rm -f "$dropins/watchdog.conf"
-    systemctl daemon-reload
+    drop_out watchdog
     systemctl restart "$unit"
     await_recording
     (($(systemctl show --property WatchdogUSec --value "$unit" | sed 's/^1min$/60/; s/s$//') >= 10)) ||
