@@ -20,8 +20,9 @@ die() {
 # Has the command "$*" run when the check ends, in whatever way, after those named before.
 at_exit() {
     exit_commands+=${exit_commands:+; }$*
+    # Silent, for the last that a check says is why it failed.
     # shellcheck disable=SC2064 # the value of now
-    trap "$exit_commands" EXIT
+    trap "set +e; { $exit_commands; } >/dev/null 2>&1" EXIT
 }
 exit_commands=''
 
@@ -168,7 +169,7 @@ detection:
     condition: selection
 END
     quietly bpfctl rules upload "/tmp/$3.yml"
-    at_exit "bpfctl rules remove $1 >/dev/null"
+    at_exit "bpfctl rules remove $1"
 }
 
 # ---- A process that starts another one all the time, each with the next number.
