@@ -60,7 +60,7 @@ check: ## Check formatting, lints and shell scripts
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	cargo clippy -p daemon --no-default-features -- -D warnings
-	$(find_scripts) | xargs shellcheck
+	$(find_scripts) | xargs shellcheck --external-sources
 
 # Tests of one crate run programs of another, so all are built first; together, so
 # that they share their dependencies.

@@ -115,7 +115,8 @@ impl From<bus::Error> for CommandError {
             bus::Error::ZBus(error) => of_bus(&error),
             bus::Error::AccessDenied(text) => {
                 // The recorder knows who may, and says what to do about it.
-                Self::failure(named("the recorder refuses this", &text))
+                let (what, remedy) = text.split_once(": ").unwrap_or((&text, DENIED_HINT));
+                Self::failure(named("the recorder refuses this", what)).hint(remedy)
             }
             bus::Error::InvalidFilter(text) => invalid_filter(&text),
             bus::Error::InvalidArgument(text) => Self::usage(text),
@@ -138,6 +139,8 @@ impl From<bus::Error> for CommandError {
         }
     }
 }
+
+const DENIED_HINT: &str = "run this as root, or as the user that the recorder runs as";
 
 fn named(what: &str, text: &str) -> String {
     if text.is_empty() { what.to_owned() } else { format!("{what}: {text}") }
@@ -185,8 +188,7 @@ fn of_bus(error: &zbus::Error) -> CommandError {
             | fdo::Error::Disconnected(_)
             | fdo::Error::NoServer(_) => lost(format!("the recorder does not answer: {inner}")),
             fdo::Error::AccessDenied(text) => {
-                CommandError::failure(named("the bus refuses this", text))
-                    .hint("run this as root, or as the user that the recorder runs as")
+                CommandError::failure(named("the bus refuses this", text)).hint(DENIED_HINT)
             }
             fdo::Error::UnknownMethod(_)
             | fdo::Error::UnknownInterface(_)
