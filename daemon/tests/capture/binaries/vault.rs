@@ -6,8 +6,18 @@ use super::*;
 fn limits_hold_and_say_so() {
     let scratch = Scratch::new();
     let limit = 8 * fs::metadata(&*WORKLOAD).unwrap().len();
-    let options = ["--binary-total-limit", &limit.to_string()];
-    let Some(recorder) = recorder(&scratch, &options) else { return };
+    // What others execute meanwhile must not fill the little room there is.
+    let options = [
+        "--ring-size",
+        "67108864",
+        "--binary-min-free",
+        "0",
+        "--binary-file-limit",
+        "1MiB",
+        "--binary-total-limit",
+        &limit.to_string(),
+    ];
+    let Some(recorder) = Recorder::start(&scratch, &options) else { return };
     let client = &recorder.client;
     let sparse = scratch.copy(&WORKLOAD, "sparse");
     File::options().write(true).open(&sparse).unwrap().set_len(10 << 30).unwrap();
