@@ -124,7 +124,7 @@ drop_out() {
 few_rules() {
     local rules
     mkdir -p "$state/rules"
-    mapfile -t rules < <(find /usr/share/bpf-recorder/rules -name '*.yml' | sort | head -n 5)
+    mapfile -t rules < <(find /usr/share/bpf-recorder/rules -name '*.yml' | sort | sed -n 1,5p)
     cp "${rules[@]}" "$state/rules/"
     drop_in rules "BindReadOnlyPaths=$state/rules:/usr/share/bpf-recorder/rules"
     systemctl restart "$unit"
