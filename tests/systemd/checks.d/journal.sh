@@ -15,32 +15,33 @@ rule=5f1b6c0a-3f5e-4a55-8a53-0d6a4be19c77
 # Restarts the service; what follows is about one that was just started.
 restart_and_mark() {
     ensure_recording
-    cursor=$(journal_cursor)
+    since=$(now)
     systemctl restart "$unit"
     await_recording
-    journalctl --sync
 }
 
 check_the_start_has_a_priority_and_a_message_id() {
-    local cursor entry
+    local since entry
     restart_and_mark
-    entry=$(journal_since "$cursor" --output json "MESSAGE_ID=$started")
+    entry=$(journal_since "$since" --output json "MESSAGE_ID=$started")
     [[ -n $entry ]] || die 'there is no such entry'
-    equal 'its priority' "$(jq -r .PRIORITY <<<"$entry")" 6
+    # Notice (5) or information (6).
+    [[ $(jq -r .PRIORITY <<<"$entry") == [56] ]] || die "its priority is $(jq -r .PRIORITY <<<"$entry")"
     [[ $(jq -r .SYSLOG_IDENTIFIER <<<"$entry") == bpf-recorder* ]] || die "it is by $(jq -r .SYSLOG_IDENTIFIER <<<"$entry")"
-    equal 'what has no priority' "$(journal_since "$cursor" --output json | jq -r 'select(.PRIORITY == null) | .MESSAGE')" ''
+    equal 'what has no priority' "$(journal_since "$since" --output json | jq -r 'select(.PRIORITY == null) | .MESSAGE')" ''
 }
 
 check_a_clean_start_warns_of_nothing() {
-    local cursor
+    local since
     restart_and_mark
-    equal 'what it warns of' "$(journal_since "$cursor" --priority warning --output cat)" ''
+    # What is found at all, for nothing would also be what a mistake here finds.
+    [[ -n $(journal_since "$since" --priority info --output cat) ]] || die 'it says nothing at all'
+    equal 'what it warns of' "$(journal_since "$since" --priority warning --output cat)" ''
 }
 
 # Prints the entries of alerts that have the word $1 in some field.
 alert_entries() {
-    journalctl --sync
-    journal_since "$cursor" --output json "MESSAGE_ID=$alert" |
+    journal_since "$since" --output json "MESSAGE_ID=$alert" |
         jq -c --arg word "$1" 'select([.[] | strings | contains($word)] | any)'
 }
 
@@ -49,11 +50,11 @@ has_alert_entry() {
 }
 
 check_an_alert_of_a_high_level_is_reported() {
-    local cursor marker entry
+    local since marker entry
     ensure_recording
     marker=$(new_marker)
     upload_rule "$rule" high "$marker"
-    cursor=$(journal_cursor)
+    since=$(now)
     # With what must not get to a terminal, nor look like a line of its own.
     /bin/true "$marker" $'first\nsecond\e[31m'
     wait_for 20 has_alert_entry "$marker" || die 'there is no entry'
@@ -69,12 +70,12 @@ check_an_alert_of_a_high_level_is_reported() {
 }
 
 check_an_alert_of_a_low_level_is_not() {
-    local cursor low high
+    local since low high
     low=$(new_marker)
     high=$(new_marker)
     upload_rule 5f1b6c0a-3f5e-4a55-8a53-0d6a4be19c78 low "$low"
     upload_rule "$rule" high "$high"
-    cursor=$(journal_cursor)
+    since=$(now)
     /bin/true "$low"
     /bin/true "$high"
     # The later one is there, so the earlier one does not come any more.

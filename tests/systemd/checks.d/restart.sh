@@ -14,7 +14,6 @@ check_restarts_miss_nothing() {
         local i
         for i in 1 2 3; do
             systemctl restart "$unit" || die "restart $i fails: $(property Result)"
-            sleep 0.5
         done
     }
     expect_nothing_missed restart_some

@@ -16,7 +16,7 @@ has_more_restarts() {
 
 # Stops, as for ever, the process whose number the command "$@" prints.
 expect_watchdog_to_mend() {
-    local cursor
+    local since
     ensure_recording
     drop_in watchdog WatchdogSec=5
     systemctl restart "$unit"
@@ -24,7 +24,7 @@ expect_watchdog_to_mend() {
     # A watchdog that barks at a recorder that is well would also pass what follows.
     sleep 8
     equal 'restarts of one that is well' "$(property NRestarts)" 0
-    cursor=$(journal_cursor)
+    since=$(now)
     hang() {
         local pid before
         pid=$("$@")
@@ -33,7 +33,7 @@ expect_watchdog_to_mend() {
         wait_for 60 has_more_restarts "$before" || die "nobody starts it again: $(property ActiveState)"
     }
     expect_nothing_missed hang "$@"
-    journal_since "$cursor" --output cat | grep -q -i 'watchdog timeout' || die 'it was not the watchdog'
+    journal_since "$since" --output cat | grep -q -i 'watchdog timeout' || die 'it was not the watchdog'
     equal 'processes that stand still' "$(pgrep --count --runstates T --uid bpf-recorder || true)" 0
     drop_out watchdog
 }
