@@ -4,6 +4,9 @@
 //! loses what was read. That takes the kernel's own wake-up out of the game (it looks at the
 //! released position); the programs wake us when we say that we sleep, see `ebpf::shared`.
 
+mod ending;
+mod figures;
+
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
@@ -11,9 +14,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use common::alert::Status;
-use common::health::{Capture, Kinds, Named, Program};
+use common::health::{Capture, Program};
 use ebpf::ring::Ring;
-use ebpf::shared::{CauseCounters, KindCounters, Shared};
+use ebpf::shared::Shared;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use tokio::sync::watch;
@@ -48,8 +51,6 @@ const REST: Duration = Duration::from_secs(1);
 const CONFIRM: Duration = Duration::from_millis(20);
 /// Findings of executed files that may wait; whoever has more waits too.
 const MOST_FOUND: usize = 256;
-/// For the answers that are outstanding at the end; the next recorder asks for what is left.
-const FILES: Duration = Duration::from_secs(2);
 /// How often the sensor is asked whether the kernel skipped programs.
 const STATISTICS: Duration = Duration::from_secs(30);
 
@@ -191,89 +192,6 @@ impl Pipeline {
                 continue;
             }
             self.sleep()?;
-        }
-    }
-
-    /// Nothing comes any more: reads the rest, settles the losses, commits. Fails if not all could
-    /// be written within `patience`.
-    pub(crate) fn finish(mut self, patience: Duration) -> anyhow::Result<()> {
-        let deadline = Instant::now() + patience;
-        self.shared.set_waiting(false);
-        while Instant::now() < deadline && !self.store.has_died() {
-            self.hand_over(true);
-            if self.drain() == 0 {
-                if self.ring.position() == self.ring.produced() || self.ring.is_damaged() {
-                    break;
-                }
-                std::thread::sleep(Duration::from_millis(1));
-            }
-        }
-        self.wait_for_files(deadline.min(Instant::now() + FILES));
-        self.settle_losses();
-        if let Some(programs) = self.link.last_statistics() {
-            self.note_last_statistics(programs);
-        }
-        self.is_finishing = true;
-        self.write_last(deadline);
-        let trouble = self.store.trouble();
-        self.store.finish(deadline.saturating_duration_since(Instant::now()));
-        let committed = self.committed.borrow().ring_position;
-        self.ring.release(committed);
-        let unwritten = self.ring.produced().saturating_sub(committed);
-        if unwritten > 0 {
-            let reason = trouble.lock().ok().and_then(|reason| reason.clone());
-            anyhow::bail!(
-                "{unwritten} bytes of the last events could not be written: {}",
-                reason.as_deref().unwrap_or("the disk was too slow")
-            );
-        }
-        Ok(())
-    }
-
-    /// Commits what was read. The ring goes on, and whoever reads it next begins there: nothing is
-    /// settled, nothing is the last.
-    pub(crate) fn leave(mut self, patience: Duration) -> anyhow::Result<()> {
-        let deadline = Instant::now() + patience;
-        self.shared.set_waiting(false);
-        self.wait_for_files(deadline.min(Instant::now() + FILES));
-        self.write_last(deadline);
-        let target = self.ring.position();
-        let trouble = self.store.trouble();
-        self.store.finish(deadline.saturating_duration_since(Instant::now()));
-        let committed = self.committed.borrow().ring_position;
-        self.ring.release(committed);
-        if committed < target {
-            // It stays in the ring.
-            let reason = trouble.lock().ok().and_then(|reason| reason.clone());
-            anyhow::bail!(
-                "{} bytes of the last events could not be written: {}",
-                target - committed,
-                reason.as_deref().unwrap_or("the disk was too slow")
-            );
-        }
-        Ok(())
-    }
-
-    fn write_last(&mut self, deadline: Instant) {
-        self.batch_since.get_or_insert_with(Instant::now);
-        loop {
-            self.hand_over(true);
-            if self.waiting.is_none() || Instant::now() > deadline || self.store.has_died() {
-                break;
-            }
-            std::thread::sleep(Duration::from_millis(5));
-        }
-    }
-
-    /// What runs at the end is to be recorded with its content too, if that is soon.
-    fn wait_for_files(&mut self, deadline: Instant) {
-        while self.tracker.contents.pending() > 0
-            && Instant::now() < deadline
-            && !self.store.has_died()
-        {
-            self.take_findings();
-            self.hand_over(false);
-            std::thread::sleep(Duration::from_millis(5));
         }
     }
 
@@ -550,42 +468,6 @@ impl Pipeline {
             self.tracker.gap(clock::boottime_ns(), 0, "any", lost, "not-run");
         }
     }
-
-    fn figures_of_files(&self) -> common::health::Files {
-        let not_judged = self.tracker.detector.not_judged();
-        common::health::Files { not_judged, ..self.tracker.contents.figures() }
-    }
-
-    fn figures(&self) -> Capture {
-        let mut figures = Capture {
-            ring_used_bytes: self.ring.produced().saturating_sub(self.ring.released()),
-            decoded: self.tracker.progress.decoded,
-            undecodable: self.tracker.progress.undecodable,
-            rules: self.tracker.detector.rules() as u64,
-            not_evaluated: self.tracker.detector.not_evaluated(),
-            duplicate_exits: self.tracker.progress.duplicate_exits,
-            not_run: self.tracker.progress.not_run,
-            programs: self.programs.clone(),
-            running: self.tracker.table.len() as u64,
-            snapshot: self.snapshot.to_owned(),
-            lag_ms: self.batch_since.map_or(0, |since| since.elapsed().as_millis() as u64),
-            files: self.figures_of_files(),
-            resident_bytes: resident_bytes(),
-            ..self.identity.clone()
-        };
-        let totals = self.shared.totals();
-        let kinds = |figure: fn(&KindCounters) -> u64| Kinds {
-            fork: figure(&totals.fork),
-            exec: figure(&totals.exec),
-            exit: figure(&totals.exit),
-        };
-        figures.meant = kinds(|kind| kind.sequence);
-        figures.sent = kinds(|kind| kind.sent);
-        figures.dropped_ring_full = kinds(|kind| kind.dropped_ring_full);
-        figures.faults = named(&totals.faults);
-        figures.cuts = named(&totals.cuts);
-        figures
-    }
 }
 
 fn program(figures: ProgramFigures) -> Program {
@@ -595,27 +477,4 @@ fn program(figures: ProgramFigures) -> Program {
         run_time_ns: figures.run_time_ns,
         recursion_misses: figures.recursion_misses,
     }
-}
-
-fn named(counts: &CauseCounters) -> Vec<Named> {
-    [
-        ("args", counts.args),
-        ("env", counts.env),
-        ("executable", counts.executable),
-        ("cwd", counts.cwd),
-        ("cgroup", counts.cgroup),
-        ("other", counts.other),
-    ]
-    .into_iter()
-    .filter(|(_, count)| *count > 0)
-    .map(|(name, count)| Named { name: name.to_owned(), count })
-    .collect()
-}
-
-/// Resident memory of this process, 0 where `/proc` does not tell.
-fn resident_bytes() -> u64 {
-    let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
-    let pages: u64 = statm.split(' ').nth(1).and_then(|pages| pages.parse().ok()).unwrap_or(0);
-    let page = nix::unistd::sysconf(nix::unistd::SysconfVar::PAGE_SIZE).ok().flatten();
-    pages * page.and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or(4096)
 }
