@@ -28,13 +28,13 @@ pub(super) async fn check(
     } else {
         match tokio::time::timeout(PATIENCE, asked).await {
             Ok(answer) => answer,
-            Err(_) => return Err(unreachable(right, "it does not answer")),
+            Err(_) => return Err(unreached(right, "it does not answer")),
         }
     };
     match answer {
         Ok(answer) if answer.is_authorized => Ok(()),
         Ok(answer) => Err(denied(right, answer.is_challenge)),
-        Err(error) => Err(unreachable(right, error)),
+        Err(error) => Err(unreached(right, error)),
     }
 }
 
@@ -68,9 +68,10 @@ fn denied(right: Right, is_challenge: bool) -> Error {
     Error::AccessDenied(format!("you may not {what}: {remedy}"))
 }
 
-fn unreachable(right: Right, reason: impl std::fmt::Display) -> Error {
+fn unreached(right: Right, reason: impl std::fmt::Display) -> Error {
     let what = right.name();
-    tracing::warn!("polkit was not reached, so that somebody may not {what}: {reason}");
+    // Any user can cause this, so that it is nothing to fill the journal with.
+    tracing::debug!("polkit was not reached, so that somebody may not {what}: {reason}");
     Error::AccessDenied(format!(
         "only root and the recorder's user may {what} while polkit cannot be asked: try with \
          sudo, or install polkitd"

@@ -68,15 +68,8 @@ pub(crate) fn run(settings: Settings, again: Again) -> anyhow::Result<()> {
         sensor_pid: std::process::id(),
     };
     privilege::limit_sensor().context("drop the privileges that the sensor does not need")?;
-    let supervisor = Supervisor {
-        programs,
-        are_kept,
-        signals,
-        template,
-        again,
-        short_lives: 0,
-        is_told_to_stop: false,
-    };
+    let supervisor =
+        Supervisor { programs, signals, template, again, short_lives: 0, is_told_to_stop: false };
     supervisor.run()
 }
 
@@ -96,8 +89,6 @@ fn block_signals() -> nix::Result<SignalFd> {
 
 struct Supervisor {
     programs: Programs,
-    /// The service manager holds the programs too.
-    are_kept: bool,
     signals: SignalFd,
     template: recorder::Inheritance,
     again: Again,
@@ -319,7 +310,7 @@ impl Supervisor {
     fn stop(mut self, child: &Child) -> anyhow::Result<()> {
         tracing::info!("stopping");
         notify(&[NotifyState::Stopping, NotifyState::Status("Writing what is left")]);
-        if self.are_kept {
+        if self.template.are_kept {
             let _ = protocol::send_reply(&child.socket, &Reply::Terminating);
         } else {
             self.end_capture(child);
@@ -337,6 +328,8 @@ impl Supervisor {
                 Some(status) => bail!("the recorder did not end well: {}", describe(status)),
                 None if Instant::now() > deadline => {
                     let _ = kill(child.pid, Signal::SIGKILL);
+                    // Two must never read one ring.
+                    let _ = waitpid(child.pid, None);
                     bail!("the recorder did not end within {} s", STOP_PATIENCE.as_secs());
                 }
                 None => {}
@@ -363,7 +356,7 @@ impl Supervisor {
 
     fn end_capture(&mut self, child: &Child) {
         // While they still have their links, which are kept too.
-        if self.are_kept {
+        if self.template.are_kept {
             keeping::forget_all(&self.programs);
         }
         self.programs.detach();

@@ -53,7 +53,10 @@ impl Supervisor {
         let old = &self.template.settings;
         let keys = old.needs_restart(&new);
         if !keys.is_empty() {
-            tracing::warn!("takes effect when the service is restarted: {}", keys.join(", "));
+            tracing::warn!(
+                "takes effect when the service is stopped and started: {}",
+                keys.join(", ")
+            );
         }
         Settings {
             data_dir: old.data_dir.clone(),

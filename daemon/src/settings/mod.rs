@@ -101,8 +101,8 @@ impl Settings {
         })
     }
 
-    /// The keys whose change takes effect only when the service is restarted: what they name is
-    /// made, or given away, before the recorder starts.
+    /// The keys whose change takes effect only when the service is stopped and started: what they
+    /// name is made, or given away, before the recorder starts, and the ring is kept at a restart.
     pub fn needs_restart(&self, new: &Self) -> Vec<&'static str> {
         let changes = [
             ("data-dir", self.data_dir != new.data_dir),
