@@ -10,6 +10,8 @@ mod binaries;
 mod binaries_get;
 #[path = "cli/help.rs"]
 mod help;
+#[path = "cli/manual.rs"]
+mod manual;
 #[path = "cli/rules.rs"]
 mod rules;
 #[path = "cli/server.rs"]
