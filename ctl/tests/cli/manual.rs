@@ -14,6 +14,9 @@ const DIRECTORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../man/bpfctl");
 /// Pages by the names of their files.
 type Pages = BTreeMap<String, String>;
 
+/// What writes a part of a page.
+type Section = fn(&Man, &mut dyn Write) -> io::Result<()>;
+
 #[test]
 fn the_manual_pages_equal_the_description() {
     let pages = pages();
@@ -83,7 +86,7 @@ fn page(command: &clap::Command, parent: Option<&str>) -> String {
         .source(format!("BPF Recorder {}", env!("CARGO_PKG_VERSION")))
         .manual("User commands");
 
-    let mut sections: Vec<fn(&Man, &mut dyn Write) -> io::Result<()>> = vec![
+    let mut sections: Vec<Section> = vec![
         Man::render_title,
         Man::render_name_section,
         Man::render_synopsis_section,
