@@ -52,7 +52,7 @@ build: ## Build all programs for release
 	cargo build --release --workspace
 
 .PHONY: test
-test: check test-unit test-kernels ## Run every check and test, but for those of the service
+test: check test-unit test-kernels test-systemd ## Run every check and test
 
 .PHONY: check
 check: ## Check formatting, lints and shell scripts
