@@ -27,11 +27,42 @@ pub struct Store {
     pub free_disk_bytes: u64,
     /// Records in the database.
     pub records: u64,
+    /// Of all records; older ones than `complete_since` are those that had to stay.
     pub oldest: Option<String>,
+    /// Of what was recorded since then nothing has been deleted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub complete_since: Option<String>,
     pub newest: Option<String>,
-    /// Rows of the `gaps` table and the records they stand for, over all time.
+    /// Rows of the `gaps` table and the records they stand for, as far back as records are kept.
     pub gaps: u64,
     pub lost: u64,
+    /// `None` where nobody writes the database.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retention: Option<Retention>,
+}
+
+/// What is kept, and what this recorder has deleted since it began. A limit that is `None` is none.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Retention {
+    pub age_ns: Option<u64>,
+    pub size_bytes: Option<u64>,
+    pub alert_age_ns: Option<u64>,
+    pub deleted_records: u64,
+    pub deleted_alerts: u64,
+    /// Of these, for want of room and before their time.
+    pub deleted_alerts_early: u64,
+    pub deleted_gaps: u64,
+    /// When something was deleted last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_pass: Option<String>,
+    /// In the file, for what comes next.
+    pub free_bytes: u64,
+    /// A database of an earlier version is looked through first, once.
+    #[serde(default)]
+    pub is_preparing: bool,
+    /// Why a limit cannot be met.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unmet: Option<String>,
 }
 
 /// Figures since the ring was created.

@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use common::ecs::Gap;
-use common::health::{Capture, Files, Health, Kinds, Named, Program};
+use common::health::{Capture, Files, Health, Kinds, Named, Program, Retention};
 use jiff::Timestamp;
 
 use crate::command::Context;
@@ -103,6 +103,9 @@ fn status_page(health: &Health, now: Timestamp, screen: &Screen) -> String {
     let oldest = health.store.oldest.as_deref().map(|time| date_time_of(time, &screen.zone));
     let oldest = oldest.map(|time| format!(", the oldest of {time}")).unwrap_or_default();
     page.field("records", &format!("{}{oldest}", number(health.store.records)));
+    if let Some(retention) = &health.store.retention {
+        page.field("kept", &limits(retention));
+    }
     let gaps = format!(" records, in {}", counted(health.store.gaps, "gap"));
     lost_field(&mut page, "lost", health.store.lost, &gaps);
     let free = size(health.store.free_disk_bytes);
@@ -270,6 +273,43 @@ fn store(page: &mut Page<'_>, health: &Health, screen: &Screen) {
             time.as_deref().map(|time| date_time_of(time, &screen.zone)).as_deref(),
         );
     }
+    let since = store.complete_since.as_deref().map(|time| date_time_of(time, &screen.zone));
+    page.optional("complete since", since.as_deref());
+    if let Some(kept) = &store.retention {
+        retention(page, kept, screen);
+    }
+}
+
+fn retention(page: &mut Page<'_>, retention: &Retention, screen: &Screen) {
+    page.section("retention");
+    page.field("kept", &limits(retention));
+    let age = retention.alert_age_ns.map(common::time::duration);
+    page.field("alerts kept", age.as_deref().unwrap_or("for ever"));
+    page.field("deleted records", &number(retention.deleted_records));
+    let early = match retention.deleted_alerts_early {
+        0 => String::new(),
+        early => format!(", {} before their time", number(early)),
+    };
+    page.field("deleted alerts", &format!("{}{early}", number(retention.deleted_alerts)));
+    page.field("deleted gaps", &number(retention.deleted_gaps));
+    let last = retention.last_pass.as_deref().map(|time| date_time_of(time, &screen.zone));
+    page.optional("last deleted", last.as_deref());
+    page.field("free in the file", &size(retention.free_bytes));
+    if retention.is_preparing {
+        page.field("state", "looks through what an earlier version recorded");
+    }
+}
+
+/// How long records are kept, and how many of them.
+fn limits(retention: &Retention) -> String {
+    let age = retention.age_ns.map(common::time::duration);
+    let bytes = retention.size_bytes.map(size);
+    match (age, bytes) {
+        (None, None) => "for ever".to_owned(),
+        (Some(age), None) => age,
+        (None, Some(bytes)) => format!("up to {bytes}"),
+        (Some(age), Some(bytes)) => format!("{age}, up to {bytes}"),
+    }
 }
 
 #[cfg(test)]
@@ -293,6 +333,8 @@ pub(crate) mod tests {
                 newest: None,
                 gaps: 0,
                 lost: 0,
+                complete_since: None,
+                retention: None,
             },
             capture: Some(Capture { running: 312, lag_ms: 12, ..Capture::default() }),
             warnings: Vec::new(),

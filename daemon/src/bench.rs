@@ -16,7 +16,7 @@ use crate::detect::{self, Tried};
 use crate::enrich::environment::Policy;
 use crate::recorder::{Assembler, Contents, Detector, Progress, Tracker};
 use crate::settings::Environment;
-use crate::store::{Committed, Writer, WriterThread};
+use crate::store::{Committed, Limits, Writer, WriterThread};
 
 /// What a replay did.
 #[derive(Debug)]
@@ -36,7 +36,7 @@ pub fn replay(raw: &[Vec<u8>], generations: u64, path: &Path) -> anyhow::Result<
     let assembler = Assembler::new(BootId::from_bits(1), Policy::new(&environment));
     let mut tracker =
         Tracker::new(assembler, Detector::none(), Contents::none(), Progress::default(), 1);
-    let store = WriterThread::start(Writer::open(path)?, Committed::default())?;
+    let store = WriterThread::start(Writer::open(path)?, Committed::default(), Limits::default())?;
     let start = Instant::now();
     let mut events = 0;
     for generation in 0..generations {

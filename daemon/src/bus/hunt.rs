@@ -16,7 +16,7 @@ use zbus::OwnedFd;
 use super::pipe::{self, Sink};
 use super::{Service, failed};
 use crate::detect::{self, Match, Ruleset, Source, Tried};
-use crate::store::{Control, Reader, Selection, Stopped};
+use crate::store::{Control, Reader, Selection, Stopped, Totals};
 
 /// Command lines that are listed; beyond it they are counted.
 const MOST_FOUND: usize = 10_000;
@@ -86,7 +86,7 @@ impl Hunt {
         filter: &Filter,
         sink: &mut Sink,
     ) -> Result<io::Result<()>, Stopped> {
-        let total = reader.totals(control)?.records;
+        let Totals { records: total, last_row, .. } = reader.totals(control)?;
         // The database leaves out what no rule can fire on; the engine decides on the rest.
         let filter = filter.clone().and(self.ruleset.prefilter());
         let selection = Selection {
@@ -105,7 +105,8 @@ impl Hunt {
             }
             self.next_progress = Instant::now() + PROGRESS;
             // By where it stands: of the records before it, most were left out by the database.
-            let looked_at = record.row.cast_unsigned().min(total);
+            let ahead = last_row.saturating_sub(record.row.cast_unsigned());
+            let looked_at = total.saturating_sub(ahead);
             broken = sink.hunt_line(&HuntLine::Progress { looked_at, total });
             if broken.is_err() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         })?;

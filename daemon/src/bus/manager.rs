@@ -2,7 +2,7 @@
 
 use common::bus::Error;
 use common::ecs::Line;
-use common::health::{Health, Store};
+use common::health::{Health, Retention, Store};
 use common::time::rfc3339;
 use nix::sys::utsname::{UtsName, uname};
 use zbus::message::Header;
@@ -154,9 +154,18 @@ impl Service {
             records: totals.records,
             oldest: totals.oldest_ns.map(rfc3339),
             newest: totals.newest_ns.map(rfc3339),
+            complete_since: totals.complete_since_ns.map(rfc3339),
             gaps: totals.gaps,
             lost: totals.lost,
+            retention: self.retention(),
         }
+    }
+
+    fn retention(&self) -> Option<Retention> {
+        #[cfg(feature = "capture")]
+        return self.inner.live.as_ref().map(|live| live.pipeline.retention());
+        #[cfg(not(feature = "capture"))]
+        None
     }
 
     /// What a person should know or do, worst first.
@@ -169,6 +178,17 @@ impl Service {
             }
             if health.capture.is_none() {
                 warnings.push("the recording does not answer: see the daemon's log".to_owned());
+            }
+        }
+        if let Some(retention) = &health.store.retention {
+            if let Some(unmet) = &retention.unmet {
+                warnings.push(format!("retention-size cannot be met: {unmet}"));
+            }
+            if retention.deleted_alerts_early > 0 {
+                warnings.push(format!(
+                    "{} alerts were deleted before their time: raise retention-size",
+                    retention.deleted_alerts_early
+                ));
             }
         }
         if let Some(capture) = &health.capture {

@@ -11,7 +11,7 @@ use tokio::sync::{broadcast, oneshot, watch};
 use super::live::{AlertNews, Happening};
 use crate::binaries::Found;
 use crate::detect::Ruleset;
-use crate::store::{Change, Committed, What};
+use crate::store::{Change, Committed, RetentionFigures, What};
 
 pub(super) enum Order {
     /// Read all there is and hand it to the store; answers what has to be committed then.
@@ -43,6 +43,7 @@ pub(crate) struct Handle {
     pub(super) wake: Arc<EventFd>,
     pub(super) committed: watch::Receiver<Committed>,
     pub(super) trouble: Arc<Mutex<Option<String>>>,
+    pub(super) retention: RetentionFigures,
     pub(super) alerts: broadcast::Sender<AlertNews>,
 }
 
@@ -115,6 +116,10 @@ impl Handle {
     /// Why nothing can be written at present.
     pub(crate) fn trouble(&self) -> Option<String> {
         self.trouble.lock().ok()?.clone()
+    }
+
+    pub(crate) fn retention(&self) -> common::health::Retention {
+        self.retention.lock().map(|figures| figures.clone()).unwrap_or_default()
     }
 
     pub(crate) fn end(&self, end: End) {

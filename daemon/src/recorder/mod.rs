@@ -56,7 +56,7 @@ use crate::rules::Rules;
 use crate::sensor::RawProcess;
 use crate::sensor::protocol::Request;
 use crate::settings::{self, Settings};
-use crate::store::{self, Batch, Committed, GapRow, Reader, Writer, WriterThread};
+use crate::store::{self, Batch, Committed, GapRow, Limits, Reader, Writer, WriterThread};
 
 /// What the sensor hands to each recorder it starts.
 pub(crate) struct Inheritance {
@@ -122,6 +122,8 @@ fn record(
     let path = from.data_dir.join(store::FILE_NAME);
     let clock = Clock::sample();
     let mut writer = Writer::open_or_replace(&path, clock.wall(clock::boottime_ns()))?;
+    let kept = limits_of(&from.settings.retention);
+    writer.set_age(kept.age_ns)?;
     let mut ring =
         Ring::map(sources.ring.as_fd(), sources.ring_size_bytes).context("map the ring")?;
     let shared = Shared::map(sources.shared.as_fd(), sources.slots).context("map the counters")?;
@@ -163,7 +165,7 @@ fn record(
         tracker.adopt(running);
     }
     let start = Committed { ring_position: ring.position(), row: tracker.next_row() - 1 };
-    let writer = WriterThread::start(writer, start).context("start the store's thread")?;
+    let writer = WriterThread::start(writer, start, kept).context("start the store's thread")?;
 
     let link = Link::start(socket).context("listen to the sensor")?;
     let (mut pipeline, handle) =
@@ -255,6 +257,11 @@ async fn end_of(link: &Link, rules: &crate::rules::Handle, from: &Inheritance) -
             }
         }
     }
+}
+
+fn limits_of(settings: &settings::Retention) -> Limits {
+    let settings::Retention { age_ns, size_bytes, alert_age_ns } = *settings;
+    Limits { age_ns, size_bytes, alert_age_ns }
 }
 
 /// Clients, their pipes and executed files take more than the usual 1,024.

@@ -121,6 +121,7 @@ impl Pipeline {
             wake: wake.clone(),
             committed: store.committed(),
             trouble: store.trouble(),
+            retention: store.retention(),
             alerts: tracker.live.alerts(),
         };
         let identity = Capture {

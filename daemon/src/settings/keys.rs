@@ -107,7 +107,8 @@ pub struct Keys {
 
     /// The oldest processes are deleted while the database is larger than this [default: 10GiB]
     ///
-    /// Copies of executed files are not counted, see --binary-total-limit. 0 is no limit.
+    /// At least 64MiB. Copies of executed files are not counted, see --binary-total-limit. 0 is no
+    /// limit.
     #[arg(long, value_name = "SIZE")]
     pub retention_size: Option<String>,
 

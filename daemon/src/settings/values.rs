@@ -10,6 +10,9 @@ use super::{Binaries, Bus, Detection, Environment, Keys, Retention, Settings};
 /// Ten years: what is larger is a slip, as no disk lasts so long.
 const MOST_RETENTION_DAYS: i64 = 3660;
 
+/// What runs, and what happened in the last seconds, has to fit in.
+const LEAST_RETENTION_BYTES: u64 = 64 << 20;
+
 const REDACTED_WORDS: [&str; 9] = [
     "PASSWORD",
     "PASSWD",
@@ -111,8 +114,18 @@ impl Keys {
         let age_ns = age("retention-age", &self.retention_age, 30);
         let alert_age_ns = age("alert-retention-age", &self.alert_retention_age, 365);
         let size = self.retention_size.as_deref();
-        let size_bytes = judge.value("retention-size", size, 10 << 30, units::size);
+        let size_bytes = judge.value("retention-size", size, 10 << 30, retention_size);
         Retention { age_ns, size_bytes: (size_bytes > 0).then_some(size_bytes), alert_age_ns }
+    }
+}
+
+fn retention_size(text: &str) -> Result<u64, String> {
+    match units::size(text)? {
+        bytes @ 1..LEAST_RETENTION_BYTES => Err(format!(
+            "{bytes} bytes are too few to keep a record in: give {}MiB or more, or 0 for no limit",
+            LEAST_RETENTION_BYTES >> 20
+        )),
+        bytes => Ok(bytes),
     }
 }
 
@@ -177,6 +190,8 @@ mod tests {
             ("retention-age", "'3661d'"),
             ("retention-age", "'0'"),
             ("retention-size", "'much'"),
+            ("retention-size", "'63MiB'"),
+            ("retention-size", "'1'"),
             ("alert-retention-age", "'1y'"),
             ("binary-cache-size", "0"),
             ("binary-cache-size", "-1"),
@@ -205,12 +220,12 @@ mod tests {
 
     #[test]
     fn bounds_are_read() {
-        let text = "retention-age = '3660d'\nretention-size = '1MiB'\n\
+        let text = "retention-age = '3660d'\nretention-size = '64MiB'\n\
                     alert-retention-age = '1h'\njournal-alerts = 'low'";
         let settings = toml::from_str::<Keys>(text).unwrap().settle().unwrap();
         let bounds = Retention {
             age_ns: Some(3660 * DAY_NS),
-            size_bytes: Some(1 << 20),
+            size_bytes: Some(64 << 20),
             alert_age_ns: Some(HOUR_NS),
         };
         assert_eq!(settings.retention, bounds);

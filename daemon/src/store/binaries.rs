@@ -62,10 +62,12 @@ const COLUMNS: &str = "b.*, r.runs AS all_runs, r.first_ns, r.last_ns, \
      LEFT JOIN executable x ON x.id = p.executable LEFT JOIN executable s ON s.id = p.script_file \
      WHERE x.binary = b.id OR s.binary = b.id) AS alerts";
 
-/// How often and when each binary ran, over all its files.
+/// How often and when each binary ran, over all its files, those that are deleted too.
 const RUNS: &str = "(SELECT binary, sum(runs) AS runs, min(first_ns) AS first_ns, \
-    max(last_ns) AS last_ns, count(package) AS packaged FROM executable \
-    WHERE binary IS NOT NULL GROUP BY binary)";
+    max(last_ns) AS last_ns, count(package) AS packaged FROM \
+    (SELECT binary, runs, first_ns, last_ns, package FROM executable WHERE binary IS NOT NULL \
+    UNION ALL SELECT id, past_runs, past_first_ns, past_last_ns, NULL FROM binary \
+    WHERE past_runs > 0) GROUP BY binary)";
 
 impl Reader {
     /// Hands each binary to `take`, until it says stop.
@@ -202,6 +204,10 @@ fn binaries(
         Expr::True => None,
         _ => Some(matching(connection, page.filter)?),
     };
+    let all = match matching {
+        Some(_) if page.is_only => Some(self::matching(connection, &Filter::all())?),
+        _ => None,
+    };
     let order = match page.order {
         BinaryOrder::Last => "r.last_ns DESC, b.id DESC",
         BinaryOrder::First => "r.first_ns DESC, b.id DESC",
@@ -216,9 +222,12 @@ fn binaries(
     let mut count = 0;
     while let Some(row) = rows.next()? {
         if let Some(matching) = &matching {
-            let matched = matching.get(&row.get("id")?).copied().unwrap_or(0);
-            let all: i64 = row.get::<_, Option<i64>>("all_runs")?.unwrap_or(0);
-            if matched == 0 || (page.is_only && matched < all) {
+            let id: i64 = row.get("id")?;
+            let matched = matching.get(&id).copied().unwrap_or(0);
+            // Of runs that are deleted nobody can say whether they would match.
+            let is_partly =
+                all.as_ref().is_some_and(|all| all.get(&id).copied().unwrap_or(0) > matched);
+            if matched == 0 || is_partly {
                 continue;
             }
         }

@@ -48,9 +48,13 @@ pub(super) fn varints(mut bytes: &[u8]) -> impl Iterator<Item = i64> {
 
 #[cfg(feature = "capture")]
 mod writing {
+    use std::cell::Cell;
+
     use quick_cache::unsync::Cache;
     use rusqlite::{Connection, OptionalExtension as _, params};
     use sha2::{Digest as _, Sha256};
+
+    use crate::store::retention::Era;
 
     /// Longer values are looked up in the database: the cache stays small whatever comes.
     const MOST_CACHED_BYTES: usize = 4096;
@@ -58,19 +62,45 @@ mod writing {
     /// Shorter values do not repay compression.
     const LEAST_COMPRESSED_BYTES: usize = 1024;
 
+    /// Where a value is, and the segment in which it was used last.
+    #[derive(Clone, Copy)]
+    pub(in crate::store) struct Place {
+        pub(in crate::store) id: i64,
+        pub(in crate::store) used: i64,
+    }
+
     /// Writes one dictionary table.
     pub(in crate::store) struct Dictionary {
         select: String,
         insert: String,
-        cache: Cache<Box<[u8]>, i64, quick_cache::UnitWeighter, foldhash::fast::RandomState>,
+        mark: String,
+        cache:
+            Cache<Box<[u8]>, Cell<Place>, quick_cache::UnitWeighter, foldhash::fast::RandomState>,
         is_compressed: bool,
     }
 
     impl Dictionary {
+        /// Of values that processes use.
         pub(in crate::store) fn new(table: &str, is_compressed: bool) -> Self {
+            let insert = format!(
+                "INSERT INTO {table} (hash, raw_bytes, value, used) VALUES (?1, ?2, ?3, ?4)"
+            );
+            Self::with(table, "used", insert, is_compressed)
+        }
+
+        /// Of values that are found by those who refer to them: nobody has to know when they were
+        /// used.
+        pub(in crate::store) fn without_use(table: &str, is_compressed: bool) -> Self {
+            let insert =
+                format!("INSERT INTO {table} (hash, raw_bytes, value) VALUES (?1, ?2, ?3)");
+            Self::with(table, &i64::MAX.to_string(), insert, is_compressed)
+        }
+
+        fn with(table: &str, used: &str, insert: String, is_compressed: bool) -> Self {
             Self {
-                select: format!("SELECT id, raw_bytes, value FROM {table} WHERE hash = ?1"),
-                insert: format!("INSERT INTO {table} (hash, raw_bytes, value) VALUES (?1, ?2, ?3)"),
+                select: format!("SELECT id, {used}, raw_bytes, value FROM {table} WHERE hash = ?1"),
+                insert,
+                mark: mark_sql(table),
                 cache: Cache::with(
                     MOST_CACHED,
                     MOST_CACHED as u64,
@@ -82,24 +112,28 @@ mod writing {
             }
         }
 
-        /// The id of `value`, which is stored if it is new.
+        /// The id of `value`, which is stored if it is new, and marked as used now.
         pub(in crate::store) fn id(
             &mut self,
             connection: &Connection,
+            era: &Era,
             value: &[u8],
         ) -> rusqlite::Result<i64> {
-            if let Some(id) = self.cache.get(value) {
-                return Ok(*id);
+            if let Some(cell) = self.cache.get(value)
+                && let Some(place) = refresh(connection, &self.mark, era, cell.get())?
+            {
+                cell.set(place);
+                return Ok(place.id);
             }
             let hash = content_hash(value);
-            let id = match self.find(connection, hash, value)? {
-                Some(id) => id,
-                None => self.insert(connection, hash, value)?,
+            let place = match self.find(connection, hash, value)? {
+                Some(place) => mark(connection, &self.mark, era, place)?,
+                None => self.insert(connection, era, hash, value)?,
             };
             if value.len() <= MOST_CACHED_BYTES {
-                self.cache.insert(value.into(), id);
+                self.cache.insert(value.into(), Cell::new(place));
             }
-            Ok(id)
+            Ok(place.id)
         }
 
         fn find(
@@ -107,14 +141,14 @@ mod writing {
             connection: &Connection,
             hash: i64,
             value: &[u8],
-        ) -> rusqlite::Result<Option<i64>> {
+        ) -> rusqlite::Result<Option<Place>> {
             let mut statement = connection.prepare_cached(&self.select)?;
             let mut rows = statement.query([hash])?;
             while let Some(row) = rows.next()? {
-                let stored = row.get_ref(2)?.as_blob()?;
-                let is_same = super::unpack(stored, row.get(1)?).is_ok_and(|raw| *raw == *value);
+                let stored = row.get_ref(3)?.as_blob()?;
+                let is_same = super::unpack(stored, row.get(2)?).is_ok_and(|raw| *raw == *value);
                 if is_same {
-                    return row.get(0).map(Some);
+                    return Ok(Some(Place { id: row.get(0)?, used: row.get(1)? }));
                 }
             }
             Ok(None)
@@ -123,21 +157,26 @@ mod writing {
         fn insert(
             &self,
             connection: &Connection,
+            era: &Era,
             hash: i64,
             value: &[u8],
-        ) -> rusqlite::Result<i64> {
+        ) -> rusqlite::Result<Place> {
             let mut statement = connection.prepare_cached(&self.insert)?;
-            if self.is_compressed && value.len() >= LEAST_COMPRESSED_BYTES {
-                let packed = zstd::bulk::compress(value, 3).unwrap_or_default();
-                if !packed.is_empty() && packed.len() < value.len() / 4 * 3 {
-                    return statement.insert(params![
-                        hash,
-                        i64::try_from(value.len()).ok(),
-                        packed
-                    ]);
-                }
-            }
-            statement.insert(params![hash, None::<i64>, value])
+            let packed = if self.is_compressed && value.len() >= LEAST_COMPRESSED_BYTES {
+                zstd::bulk::compress(value, 3).unwrap_or_default()
+            } else {
+                Vec::new()
+            };
+            let is_packed = !packed.is_empty() && packed.len() < value.len() / 4 * 3;
+            let raw_bytes = is_packed.then(|| i64::try_from(value.len()).ok()).flatten();
+            let stored = if raw_bytes.is_some() { &packed[..] } else { value };
+            let has_use = statement.parameter_count() == 4;
+            let id = if has_use {
+                statement.insert(params![hash, raw_bytes, stored, era.current])?
+            } else {
+                statement.insert(params![hash, raw_bytes, stored])?
+            };
+            Ok(Place { id, used: if has_use { era.current } else { i64::MAX } })
         }
 
         /// After a rollback, ids handed out since the last commit mean nothing.
@@ -153,31 +192,66 @@ mod writing {
         i64::from_le_bytes(first)
     }
 
+    pub(in crate::store) fn mark_sql(table: &str) -> String {
+        format!("UPDATE {table} SET used = ?2 WHERE id = ?1")
+    }
+
+    /// A place that was remembered, marked as used now; `None` where retention may have deleted it.
+    pub(in crate::store) fn refresh(
+        connection: &Connection,
+        sql: &str,
+        era: &Era,
+        place: Place,
+    ) -> rusqlite::Result<Option<Place>> {
+        if place.used < era.floor {
+            return Ok(None);
+        }
+        mark(connection, sql, era, place).map(Some)
+    }
+
+    /// Marks a value that is stored as used now: once in each segment.
+    pub(in crate::store) fn mark(
+        connection: &Connection,
+        sql: &str,
+        era: &Era,
+        place: Place,
+    ) -> rusqlite::Result<Place> {
+        if place.used >= era.current {
+            return Ok(place);
+        }
+        connection.prepare_cached(sql)?.execute([place.id, era.current])?;
+        Ok(Place { used: era.current, ..place })
+    }
+
     /// The row of `table` that equals `columns` in full, inserted if there is none.
     ///
     /// For tuples instead of single values; the caller caches.
-    pub(in crate::store) fn tuple_id(
+    pub(in crate::store) fn tuple_place(
         connection: &Connection,
+        era: &Era,
         sql: &TupleSql,
         hash: i64,
         columns: &[&dyn rusqlite::ToSql],
-    ) -> rusqlite::Result<i64> {
-        let mut params: Vec<&dyn rusqlite::ToSql> = Vec::with_capacity(columns.len() + 1);
+    ) -> rusqlite::Result<Place> {
+        let mut params: Vec<&dyn rusqlite::ToSql> = Vec::with_capacity(columns.len() + 2);
         params.push(&hash);
         params.extend_from_slice(columns);
         let found = connection
             .prepare_cached(&sql.select)?
-            .query_row(&*params, |row| row.get(0))
+            .query_row(&*params, |row| Ok(Place { id: row.get(0)?, used: row.get(1)? }))
             .optional()?;
-        match found {
-            Some(id) => Ok(id),
-            None => connection.prepare_cached(&sql.insert)?.insert(&*params),
+        if let Some(place) = found {
+            return mark(connection, &sql.mark, era, place);
         }
+        params.push(&era.current);
+        let id = connection.prepare_cached(&sql.insert)?.insert(&*params)?;
+        Ok(Place { id, used: era.current })
     }
 
     pub(in crate::store) struct TupleSql {
         select: String,
         insert: String,
+        pub(in crate::store) mark: String,
     }
 
     impl TupleSql {
@@ -188,17 +262,19 @@ mod writing {
                 marks.push_str(&format!(", ?{}", index + 2));
             }
             Self {
-                select: format!("SELECT id FROM {table} WHERE hash = ?1{test}"),
+                select: format!("SELECT id, used FROM {table} WHERE hash = ?1{test}"),
                 insert: format!(
-                    "INSERT INTO {table} (hash, {}) VALUES (?1{marks})",
-                    columns.join(", ")
+                    "INSERT INTO {table} (hash, {}, used) VALUES (?1{marks}, ?{})",
+                    columns.join(", "),
+                    columns.len() + 2
                 ),
+                mark: mark_sql(table),
             }
         }
     }
 }
 #[cfg(feature = "capture")]
-pub(super) use writing::{TupleSql, content_hash, tuple_id};
+pub(super) use writing::{Place, TupleSql, content_hash, refresh, tuple_place};
 
 #[cfg(test)]
 #[cfg(feature = "capture")]
@@ -220,14 +296,15 @@ mod tests {
     fn equal_values_get_one_id_and_large_ones_shrink() {
         let connection = rusqlite::Connection::open_in_memory().unwrap();
         connection
-            .execute_batch("CREATE TABLE t (id INTEGER PRIMARY KEY, hash, raw_bytes, value)")
+            .execute_batch("CREATE TABLE t (id INTEGER PRIMARY KEY, hash, raw_bytes, value, used)")
             .unwrap();
         let mut dictionary = Dictionary::new("t", true);
+        let era = crate::store::retention::Era::default();
         let large = b"x".repeat(5000);
-        let first = dictionary.id(&connection, &large).unwrap();
-        let other = dictionary.id(&connection, b"other").unwrap();
+        let first = dictionary.id(&connection, &era, &large).unwrap();
+        let other = dictionary.id(&connection, &era, b"other").unwrap();
         dictionary.forget();
-        assert_eq!(dictionary.id(&connection, &large).unwrap(), first);
+        assert_eq!(dictionary.id(&connection, &era, &large).unwrap(), first);
         assert_ne!(first, other);
         let (raw, value): (Option<i64>, Vec<u8>) = connection
             .query_row("SELECT raw_bytes, value FROM t WHERE id = ?1", [first], |row| {

@@ -9,6 +9,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::columns::{code, figure, int};
 use super::contents::unhex;
+use super::retention::{self, Era};
 
 /// What was found out of an executed file.
 #[derive(Debug, Clone)]
@@ -108,9 +109,44 @@ pub(super) fn inherit(
 const OF_IDENTITY: &str = "inode = ?1 AND ctime_ns = ?2 AND device_major = ?3 \
     AND device_minor = ?4 AND size_bytes = ?5 AND mtime_ns = ?6";
 
-/// Writes a finding. `executable` finds or makes the row of a script's file.
+/// A row of `executable` of which retention has deleted what was known gets it from the recorder,
+/// which remembers it and looks at no file twice.
+pub(super) fn restore(
+    connection: &Connection,
+    executable: i64,
+    identity: FileIdentity,
+    content: &Content,
+) -> rusqlite::Result<()> {
+    if *content == Content::Unknown {
+        return Ok(());
+    }
+    let is_blank = connection
+        .prepare_cached(
+            "SELECT 1 FROM executable WHERE id = ?1 AND binary IS NULL AND unread IS NULL",
+        )?
+        .exists([executable])?;
+    if !is_blank {
+        return Ok(());
+    }
+    let known: Option<i64> = match content {
+        Content::Read(read) => connection
+            .prepare_cached("SELECT id FROM binary WHERE sha256 = ?1")?
+            .query_row([unhex(&read.hashes.sha256)], |row| row.get(0))
+            .optional()?,
+        _ => None,
+    };
+    // A copy that is kept keeps its row: one that has to be made anew has none.
+    let binary = match known {
+        Some(binary) => Some(binary),
+        None => binary_of(connection, content, identity.size_bytes, 0)?,
+    };
+    attach(connection, executable, binary, content, false)
+}
+
+/// Writes a finding. `script` is the row of a script's file.
 pub(super) fn write(
     connection: &Connection,
+    era: &Era,
     finding: &Finding,
     script: Option<i64>,
 ) -> rusqlite::Result<()> {
@@ -140,9 +176,7 @@ pub(super) fn write(
             let Some(id) = script else { return Ok(()) };
             let binary = binary_of(connection, content, file.size_bytes, *stored_bytes)?;
             attach(connection, id, binary, content, false)?;
-            connection
-                .prepare_cached("UPDATE process SET script_file = ?2 WHERE id = ?1")?
-                .execute([*row, id])?;
+            retention::set_script(connection, era, *row, id)?;
             let mut runs = Runs::default();
             runs.add(id, *time_ns);
             runs.write(connection)?;

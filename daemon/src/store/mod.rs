@@ -18,6 +18,8 @@ mod findings;
 mod read;
 #[cfg(feature = "capture")]
 mod resume;
+#[cfg(feature = "capture")]
+mod retention;
 mod schema;
 mod select;
 mod sql;
@@ -44,6 +46,8 @@ pub(crate) use findings::Finding;
 #[cfg(feature = "capture")]
 pub(crate) use read::sqlite_uri;
 pub(crate) use read::{Control, Reader, Selection, Stopped, Totals};
+#[cfg(feature = "capture")]
+pub(crate) use retention::{Figures as RetentionFigures, Limits, Retention};
 #[cfg(feature = "capture")]
 pub(crate) use thread::{Committed, WriterThread};
 pub(crate) use tree::Reach;

@@ -6,6 +6,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use common::bus::Count;
 use common::filter::{Field, Filter, value_text};
@@ -23,6 +24,8 @@ const MOST_IDLE: usize = 4;
 /// Steps of SQLite's machine between two looks at whether anybody still wants the answer: about a
 /// millisecond.
 const STEPS: i32 = 20_000;
+/// For one answer. As long as it takes, the log of the database cannot be begun anew, and grows.
+const LONGEST: Duration = Duration::from_secs(3600);
 
 /// Whether a query is still wanted.
 #[derive(Clone, Default)]
@@ -51,6 +54,12 @@ impl Control {
 pub(crate) enum Stopped {
     #[error("cancelled")]
     Cancelled,
+    #[error(
+        "the answer took longer than {} minutes, and was cut off: ask for less at once, or go on from \
+         the last record",
+        .0.as_secs() / 60
+    )]
+    TooLong(Duration),
     #[error("{0}")]
     Store(#[from] StoreError),
 }
@@ -79,7 +88,10 @@ pub(crate) struct Selection<'f> {
 #[derive(Debug, Default)]
 pub(crate) struct Totals {
     pub(crate) records: u64,
+    pub(crate) last_row: u64,
     pub(crate) oldest_ns: Option<i64>,
+    /// Of what was recorded since then nothing is deleted.
+    pub(crate) complete_since_ns: Option<i64>,
     pub(crate) newest_ns: Option<i64>,
     pub(crate) gaps: u64,
     pub(crate) lost: u64,
@@ -95,6 +107,8 @@ struct Inner {
     /// Nobody writes the file: SQLite needs no log and no locks beside it.
     is_immutable: bool,
     idle: Mutex<Vec<Connection>>,
+    /// For one answer.
+    longest: Duration,
     /// Nobody is to come back for them.
     is_retired: AtomicBool,
 }
@@ -121,6 +135,7 @@ impl Reader {
             path: path.to_owned(),
             is_immutable,
             idle: Mutex::default(),
+            longest: LONGEST,
             is_retired: AtomicBool::new(false),
         };
         let reader = Self { inner: Arc::new(inner) };
@@ -158,6 +173,13 @@ impl Reader {
         }
     }
 
+    #[cfg(test)]
+    pub(super) fn patient_for(mut self, longest: Duration) -> Self {
+        let inner = Arc::get_mut(&mut self.inner).expect("nobody else has it yet");
+        inner.longest = longest;
+        self
+    }
+
     /// Keeps no connection open from now on, so that the writer's is the last: whoever closes that
     /// one puts the log into the database.
     #[cfg(feature = "capture")]
@@ -168,7 +190,7 @@ impl Reader {
         }
     }
 
-    /// Runs a query that can be cancelled.
+    /// Runs a query that can be cancelled, all of it on one state of the database.
     pub(super) fn run<T>(
         &self,
         control: &Control,
@@ -180,13 +202,20 @@ impl Reader {
             None => self.open()?,
         };
         let of = |error| StoreError::of(&self.inner.path, error);
+        let (begun, longest) = (Instant::now(), self.inner.longest);
+        let is_over = move || begun.elapsed() > longest;
         let watched = control.clone();
-        connection.progress_handler(STEPS, Some(move || watched.is_cancelled())).map_err(of)?;
-        let result = query(&connection);
+        let stop = move || watched.is_cancelled() || is_over();
+        connection.progress_handler(STEPS, Some(stop)).map_err(of)?;
+        let result = connection.execute_batch("BEGIN").and_then(|()| query(&connection));
         connection.progress_handler(0, None::<fn() -> bool>).map_err(of)?;
+        if !connection.is_autocommit() {
+            connection.execute_batch("ROLLBACK").map_err(of)?;
+        }
         self.give_back(connection);
         match result {
             Err(_) if control.is_cancelled() => Err(Stopped::Cancelled),
+            Err(error) if is_interrupted(&error) && is_over() => Err(Stopped::TooLong(longest)),
             result => Ok(result.map_err(of)?),
         }
     }
@@ -336,21 +365,29 @@ impl Reader {
                 [],
                 |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)),
             )?;
-            // Rows are numbered without holes and leave from the old end: no need to count them.
+            // Rows are numbered without holes, and below the first segment but few are kept: no need
+            // to count them.
             let records = connection.query_row(
-                "SELECT ifnull((SELECT max(id) FROM process), 0) \
-                 - ifnull((SELECT min(id) FROM process), 1) + 1",
+                "SELECT max(ifnull((SELECT max(id) FROM process), 0) + 1 \
+                 - ifnull((SELECT first_row FROM segment ORDER BY id LIMIT 1), 1), 0) \
+                 + (SELECT count(*) FROM kept)",
                 [],
                 |row| row.get::<_, i64>(0),
             )?;
-            let (oldest_ns, newest_ns) = connection.query_row(
-                "SELECT (SELECT min(time_ns) FROM process), (SELECT max(time_ns) FROM process)",
+            let (oldest_ns, newest_ns, complete_since_ns) = connection.query_row(
+                "SELECT (SELECT min(time_ns) FROM process), (SELECT max(time_ns) FROM process), \
+                 (SELECT time_ns FROM segment ORDER BY id LIMIT 1)",
                 [],
-                |row| Ok((row.get(0)?, row.get(1)?)),
+                |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
             )?;
+            let last_row: i64 =
+                connection
+                    .query_row("SELECT ifnull(max(id), 0) FROM process", [], |row| row.get(0))?;
             Ok(Totals {
                 records: records.cast_unsigned(),
+                last_row: last_row.cast_unsigned(),
                 oldest_ns,
+                complete_since_ns,
                 newest_ns,
                 gaps: gaps.cast_unsigned(),
                 lost: lost.cast_unsigned(),
@@ -369,6 +406,10 @@ impl Reader {
             })
             .sum()
     }
+}
+
+fn is_interrupted(error: &rusqlite::Error) -> bool {
+    error.sqlite_error_code() == Some(rusqlite::ErrorCode::OperationInterrupted)
 }
 
 fn has_log(path: &Path) -> bool {

@@ -6,7 +6,7 @@ use common::id::{BootId, ProcessId};
 use rusqlite::{OptionalExtension as _, Transaction};
 
 use super::batch::{RingPosition, StoredRunning};
-use super::{StoreError, Writer};
+use super::{StoreError, Writer, retention};
 
 impl Writer {
     /// Where reading the ring of this cookie has to go on.
@@ -34,9 +34,7 @@ impl Writer {
 
     /// The number for the next row.
     pub(crate) fn next_row(&self) -> Result<i64, StoreError> {
-        self.connection
-            .query_row("SELECT ifnull(max(id), 0) + 1 FROM process", [], |row| row.get(0))
-            .map_err(|error| StoreError::of(&self.path, error))
+        retention::next_row(&self.connection).map_err(|error| StoreError::of(&self.path, error))
     }
 
     /// Marks what ran in earlier boots as ended unobserved, and reads what runs in this one.

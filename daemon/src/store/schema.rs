@@ -10,11 +10,11 @@ use super::StoreError;
 const APPLICATION_ID: i64 = 0x4250_4652;
 
 /// Step n takes a database from `user_version` n to n + 1. Never edited once released.
-const MIGRATIONS: &[&str] = &[VERSION_1, VERSION_2, VERSION_3];
+const MIGRATIONS: &[&str] = &[VERSION_1, VERSION_2, VERSION_3, VERSION_4];
 
 /// The version that this program writes.
-pub(super) const VERSION: i64 = 3;
-const _: () = assert!(MIGRATIONS.len() == 3, "one step for each version");
+pub(super) const VERSION: i64 = 4;
+const _: () = assert!(MIGRATIONS.len() == 4, "one step for each version");
 
 const VERSION_1: &str = "
 CREATE TABLE meta (
@@ -290,6 +290,97 @@ UPDATE executable SET runs = r.runs, first_ns = r.first_ns, last_ns = r.last_ns
 FROM (SELECT executable, count(*) AS runs, min(time_ns) AS first_ns, max(time_ns) AS last_ns
       FROM process WHERE source != 1 GROUP BY executable) AS r
 WHERE r.executable = executable.id;
+";
+
+const VERSION_4: &str = "
+-- What was recorded in one stretch, up to 256 rows. Retention deletes the oldest first, and with its
+-- rows the segment; the last one is written to, and stays.
+CREATE TABLE segment (
+    id        INTEGER PRIMARY KEY,
+    first_row INTEGER NOT NULL,
+    -- Of its first row.
+    time_ns   INTEGER NOT NULL
+) STRICT;
+
+-- The segment in which a row used the value last: when that one is gone, so is the value, unless a
+-- row that was kept refers to it.
+ALTER TABLE text ADD COLUMN used INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE args ADD COLUMN used INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE env_var ADD COLUMN used INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE env ADD COLUMN used INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE executable ADD COLUMN used INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE context ADD COLUMN used INTEGER NOT NULL DEFAULT 0;
+
+-- Values that may have lost a reference otherwise than with a row of their last segment: looked at
+-- when that segment (0: any) is gone. Kinds: 0 text, 1 args, 2 env_var, 3 env, 4 executable,
+-- 5 context, 6 binary.
+CREATE TABLE loose (
+    segment INTEGER NOT NULL,
+    kind    INTEGER NOT NULL,
+    id      INTEGER NOT NULL,
+    PRIMARY KEY (segment, kind, id)
+) STRICT, WITHOUT ROWID;
+
+-- Rows whose segment is gone, but which must not be deleted yet.
+CREATE TABLE kept (
+    process    INTEGER PRIMARY KEY,
+    -- An alert needs it, and nobody need look at it before that alert is deleted.
+    is_guarded INTEGER NOT NULL
+) STRICT;
+CREATE INDEX kept_free ON kept (process) WHERE is_guarded = 0;
+
+-- What kept rows refer to. The holder of a variable is an environment, of all else a process.
+CREATE TABLE held (
+    kind   INTEGER NOT NULL,
+    id     INTEGER NOT NULL,
+    holder INTEGER NOT NULL,
+    PRIMARY KEY (kind, id, holder)
+) STRICT, WITHOUT ROWID;
+
+-- Processes, by the row of their first image, that an alert needs: its own and the ancestors.
+CREATE TABLE guard (
+    process INTEGER NOT NULL,
+    alert   INTEGER NOT NULL REFERENCES alert (id),
+    PRIMARY KEY (process, alert)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX guard_alert ON guard (alert);
+
+CREATE INDEX executable_path ON executable (path);
+CREATE INDEX alert_last ON alert (last_ns);
+CREATE INDEX alert_document ON alert (rule);
+CREATE INDEX alert_snapshot ON alert (snapshot);
+
+-- Runs of files whose rows are gone.
+ALTER TABLE binary ADD COLUMN past_runs INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE binary ADD COLUMN past_first_ns INTEGER;
+ALTER TABLE binary ADD COLUMN past_last_ns INTEGER;
+
+-- A binary goes when no file had it, its copy is gone and nobody pinned it.
+CREATE TRIGGER binary_added AFTER INSERT ON binary BEGIN
+    INSERT OR IGNORE INTO loose VALUES (0, 6, new.id);
+END;
+CREATE TRIGGER binary_freed AFTER UPDATE OF storage, is_pinned ON binary
+WHEN new.storage != 0 AND NOT new.is_pinned BEGIN
+    INSERT OR IGNORE INTO loose VALUES (0, 6, new.id);
+END;
+CREATE TRIGGER binary_left AFTER UPDATE OF binary ON executable
+WHEN old.binary IS NOT NULL AND old.binary IS NOT new.binary BEGIN
+    INSERT OR IGNORE INTO loose VALUES (0, 6, old.binary);
+END;
+
+-- What is there already is cut into segments by its numbers; when its values were used is found out
+-- before anything is deleted, in small steps.
+INSERT INTO segment
+WITH RECURSIVE first (id, row) AS (
+    SELECT 1, (SELECT min(id) FROM process) WHERE EXISTS (SELECT 1 FROM process)
+    UNION ALL
+    SELECT id + 1, row + 256 FROM first WHERE row + 256 <= (SELECT max(id) FROM process)
+)
+SELECT id, row, ifnull((SELECT time_ns FROM process WHERE process.id = row), 0) FROM first;
+INSERT INTO meta SELECT 'survey_alert', 0 WHERE EXISTS (SELECT 1 FROM segment);
+INSERT INTO meta SELECT 'survey_segment', 1 WHERE EXISTS (SELECT 1 FROM segment);
+INSERT INTO meta SELECT 'survey_end', max(id) FROM segment HAVING max(id) IS NOT NULL;
+INSERT OR IGNORE INTO loose SELECT 0, 6, id FROM binary;
 ";
 
 /// Brings the database to [`VERSION`], or says why it cannot.

@@ -3,16 +3,19 @@
 //! Batches arrive on a short queue: when the disk is slow the queue fills, the pipeline stops
 //! reading, and the ring holds what happens meanwhile. A batch that cannot be written (disk full)
 //! is tried again until it can: nothing that was read is dropped.
+//!
+//! Between batches it deletes what is not to be kept, a little at a time, so that a batch waits for
+//! milliseconds at most. While batches wait all the same, deleting gets no more time than writing.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
-use super::{Batch, StoreError, Writer};
+use super::{Batch, Limits, Retention, RetentionFigures, StoreError, Writer};
 
 /// What is safely in the database.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -24,17 +27,25 @@ pub(crate) struct Committed {
 
 const QUEUED_BATCHES: usize = 2;
 const RETRY: Duration = Duration::from_secs(1);
+/// How often it is asked whether something is to be deleted, and at rest.
+const LOOK: Duration = Duration::from_secs(1);
+const IDLE_LOOK: Duration = Duration::from_secs(5);
+/// After something could not be deleted.
+const LATER: Duration = Duration::from_secs(60);
 
 pub(crate) struct WriterThread {
     batches: Option<SyncSender<Box<Batch>>>,
     committed: watch::Receiver<Committed>,
     trouble: Arc<Mutex<Option<String>>>,
     is_abandoned: Arc<AtomicBool>,
+    retention: RetentionFigures,
     thread: Option<JoinHandle<()>>,
 }
 
 impl WriterThread {
-    pub(crate) fn start(writer: Writer, start: Committed) -> std::io::Result<Self> {
+    pub(crate) fn start(writer: Writer, start: Committed, limits: Limits) -> std::io::Result<Self> {
+        let retention = Retention::new(limits);
+        let figures = retention.figures();
         let (batches, receiver) = sync_channel(QUEUED_BATCHES);
         let (sender, committed) = watch::channel(start);
         let trouble = Arc::new(Mutex::new(None));
@@ -44,11 +55,20 @@ impl WriterThread {
             committed: sender,
             trouble: trouble.clone(),
             is_abandoned: is_abandoned.clone(),
+            retention,
+            next_look: Instant::now(),
         };
         let thread = std::thread::Builder::new()
             .name("store".to_owned())
             .spawn(move || worker.run(&receiver))?;
-        Ok(Self { batches: Some(batches), committed, trouble, is_abandoned, thread: Some(thread) })
+        Ok(Self {
+            batches: Some(batches),
+            committed,
+            trouble,
+            is_abandoned,
+            retention: figures,
+            thread: Some(thread),
+        })
     }
 
     /// Hands a batch over, or gives it back while the queue is full.
@@ -68,6 +88,11 @@ impl WriterThread {
     /// Why nothing can be written at present.
     pub(crate) fn trouble(&self) -> Arc<Mutex<Option<String>>> {
         self.trouble.clone()
+    }
+
+    /// What is kept, and what was deleted.
+    pub(crate) fn retention(&self) -> RetentionFigures {
+        self.retention.clone()
     }
 
     /// It panicked, or found the database damaged.
@@ -96,11 +121,23 @@ struct Worker {
     committed: watch::Sender<Committed>,
     trouble: Arc<Mutex<Option<String>>>,
     is_abandoned: Arc<AtomicBool>,
+    retention: Retention,
+    next_look: Instant,
 }
 
 impl Worker {
     fn run(&mut self, batches: &Receiver<Box<Batch>>) {
-        while let Ok(batch) = batches.recv() {
+        loop {
+            let patience = if self.is_look_due() { Duration::ZERO } else { IDLE_LOOK };
+            let batch = match batches.recv_timeout(patience) {
+                Ok(batch) => batch,
+                Err(RecvTimeoutError::Timeout) => {
+                    self.retain();
+                    continue;
+                }
+                Err(RecvTimeoutError::Disconnected) => return,
+            };
+            let begun = Instant::now();
             let Some(counts) = self.write(&batch) else { return };
             self.committed.send_modify(|committed| {
                 if let Some(ring) = &batch.ring {
@@ -114,7 +151,29 @@ impl Worker {
                 // Whoever asked may have gone.
                 let _ = change.answer.send(count);
             }
+            let (written, took) = (Instant::now(), begun.elapsed());
+            // Where the queue is never empty, that is the only time for it.
+            while self.is_look_due() && written.elapsed() < took {
+                self.retain();
+            }
         }
+    }
+
+    fn is_look_due(&self) -> bool {
+        Instant::now() >= self.next_look
+    }
+
+    /// One step of retention.
+    fn retain(&mut self) {
+        let pause = match self.retention.step(&mut self.writer, now_ns()) {
+            Ok(true) => Duration::ZERO,
+            Ok(false) => LOOK,
+            Err(error) => {
+                tracing::error!("what is too old cannot be deleted: {error}");
+                LATER
+            }
+        };
+        self.next_look = Instant::now() + pause;
     }
 
     /// Tries until it works; `None` when told to give up.

@@ -8,6 +8,7 @@ use tokio::sync::oneshot;
 
 use super::contents::unhex;
 use super::dictionary::Dictionary;
+use super::retention::{self, Era};
 use super::{Snapshot, StoreError, Writer};
 
 /// An alert as the detector makes it.
@@ -87,11 +88,12 @@ pub(crate) enum What {
 
 pub(super) fn raise(
     connection: &Connection,
+    era: &Era,
     document: &mut Dictionary,
     alert: &NewAlert,
 ) -> rusqlite::Result<()> {
-    let rule = document.id(connection, &alert.rule)?;
-    let snapshot = document.id(connection, &alert.snapshot)?;
+    let rule = document.id(connection, era, &alert.rule)?;
+    let snapshot = document.id(connection, era, &alert.snapshot)?;
     connection
         .prepare_cached(
             "INSERT INTO alert (id, time_ns, last_ns, count, rule_id, title, level, status, \
@@ -108,15 +110,21 @@ pub(super) fn raise(
             rule,
             snapshot
         ])?;
-    Ok(())
+    retention::guard(connection, alert.id, alert.row)
 }
 
 pub(super) fn repeat(connection: &Connection, repeat: &Repeat) -> rusqlite::Result<()> {
-    connection
+    let count = connection
         .prepare_cached(
             "UPDATE alert SET count = count + 1, last_ns = max(last_ns, ?2) WHERE id = ?1",
         )?
         .execute([repeat.alert, repeat.time_ns])?;
+    if count == 0 {
+        tracing::warn!(
+            "alert {} was repeated, and has been deleted for want of room",
+            repeat.alert
+        );
+    }
     Ok(())
 }
 
@@ -180,9 +188,7 @@ fn triage(
 impl Writer {
     /// The number for the next alert.
     pub(crate) fn next_alert(&self) -> Result<i64, StoreError> {
-        self.connection
-            .query_row("SELECT ifnull(max(id), 0) + 1 FROM alert", [], |row| row.get(0))
-            .map_err(|error| StoreError::of(&self.path, error))
+        retention::next_alert(&self.connection).map_err(|error| StoreError::of(&self.path, error))
     }
 
     /// Alerts that happened, or were repeated, since then, oldest first. One that was resolved is

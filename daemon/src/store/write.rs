@@ -7,7 +7,7 @@ use std::sync::Arc;
 use rusqlite::{Connection, ToSql, params};
 
 use common::id::BootId;
-use common::record::{Context, Executable, PathState, Strings, StringsState};
+use common::record::{Content, Context, Executable, PathState, Strings, StringsState};
 
 use super::StoreError;
 use super::batch::{Batch, EndOfRows, GapRow, Pending};
@@ -15,8 +15,11 @@ use super::columns::{
     EndColumns, figure, head_column, int, parent_source_code, path_state_code, source_code,
     strings_state_code, total_column,
 };
-use super::dictionary::{Dictionary, TupleSql, content_hash, push_varint, tuple_id};
+use super::dictionary::{
+    Dictionary, Place, TupleSql, content_hash, push_varint, refresh, tuple_place,
+};
 use super::findings::{self, Finding, Runs};
+use super::retention::{self, Era};
 use super::schema;
 use super::triage::{self};
 
@@ -30,9 +33,12 @@ pub(crate) struct Writer {
     document: Dictionary,
     executable_sql: TupleSql,
     context_sql: TupleSql,
-    executables: HashMap<Arc<Executable>, i64, foldhash::fast::RandomState>,
-    contexts: HashMap<Arc<Context>, i64, foldhash::fast::RandomState>,
+    executables: HashMap<Arc<Executable>, Place, foldhash::fast::RandomState>,
+    contexts: HashMap<Arc<Context>, Place, foldhash::fast::RandomState>,
     boots: HashMap<BootId, i64>,
+    era: Era,
+    /// How long records are kept, where that has a limit.
+    age_ns: Option<i64>,
 }
 
 /// Entries of the caches of tuples; they are emptied beyond it.
@@ -101,8 +107,12 @@ impl Writer {
         connection.pragma_update(None, "temp_store", "MEMORY").map_err(of)?;
         connection.pragma_update(None, "wal_autocheckpoint", 2000).map_err(of)?;
         connection.pragma_update(None, "journal_size_limit", 16 << 20).map_err(of)?;
-        connection.set_prepared_statement_cache_capacity(64);
+        // Each deleted value would be looked for in every column that may refer to it, most of which
+        // have no index: retention looks after that, with less.
+        connection.pragma_update(None, "foreign_keys", false).map_err(of)?;
+        connection.set_prepared_statement_cache_capacity(128);
         schema::migrate(&mut connection, path)?;
+        let era = Era::load(&connection, None).map_err(of)?;
         Ok(Self {
             connection,
             path: path.to_owned(),
@@ -110,13 +120,26 @@ impl Writer {
             args: Dictionary::new("args", true),
             env_var: Dictionary::new("env_var", true),
             env: Dictionary::new("env", false),
-            document: Dictionary::new("document", true),
+            document: Dictionary::without_use("document", true),
             executable_sql: TupleSql::new("executable", &EXECUTABLE_COLUMNS),
             context_sql: TupleSql::new("context", &CONTEXT_COLUMNS),
             executables: HashMap::default(),
             contexts: HashMap::default(),
             boots: HashMap::new(),
+            era,
+            age_ns: None,
         })
+    }
+
+    /// So that segments are short against the age that is kept.
+    pub(crate) fn set_age(&mut self, age_ns: Option<i64>) -> Result<(), StoreError> {
+        self.age_ns = age_ns;
+        self.load_era().map_err(|error| StoreError::of(&self.path, error))
+    }
+
+    fn load_era(&mut self) -> rusqlite::Result<()> {
+        self.era = Era::load(&self.connection, self.age_ns)?;
+        Ok(())
     }
 
     /// As [`Writer::open`], but a damaged database is set aside.
@@ -157,8 +180,33 @@ impl Writer {
             self.executables.clear();
             self.contexts.clear();
             self.boots.clear();
+            // Where that fails too, the next batch fails, and this is tried again.
+            let _ = self.load_era();
         }
         result.map_err(|error| StoreError::of(&self.path, error))
+    }
+
+    /// Changes the database outside of batches, in one transaction.
+    pub(super) fn transact<T>(
+        &mut self,
+        change: impl FnOnce(&Connection, &mut Era) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
+        let transact = || {
+            let transaction = self
+                .connection
+                .transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+            let mut era = self.era;
+            let result = change(&transaction, &mut era)?;
+            transaction.commit()?;
+            self.era = era;
+            Ok(result)
+        };
+        transact().map_err(|error| StoreError::of(&self.path, error))
+    }
+
+    /// Some have been deleted.
+    pub(super) fn forget_documents(&mut self) {
+        self.document.forget();
     }
 
     fn try_write(&mut self, batch: &Batch) -> rusqlite::Result<Vec<u32>> {
@@ -175,18 +223,23 @@ impl Writer {
     fn write_rows(&mut self, batch: &Batch) -> rusqlite::Result<Vec<u32>> {
         let mut runs = Runs::default();
         for pending in &batch.records {
+            let record = &pending.record;
+            self.era.place(&self.connection, record.row, record.time_ns)?;
             self.write_record(pending, INSERT_PROCESS, &mut runs)?;
         }
         for pending in &batch.replaced {
+            let row = pending.record.row;
+            let before = retention::references(&self.connection, row)?;
             self.write_record(pending, REPLACE_PROCESS, &mut runs)?;
+            retention::replaced(&self.connection, &self.era, row, &before)?;
         }
         runs.write(&self.connection)?;
         for finding in &batch.findings {
             let script = match finding {
-                Finding::Script { file, .. } => Some(self.executable(file)?),
+                Finding::Script { file, .. } => Some(self.executable(file, &Content::Unknown)?),
                 _ => None,
             };
-            findings::write(&self.connection, finding, script)?;
+            findings::write(&self.connection, &self.era, finding, script)?;
         }
         for end in &batch.ends {
             self.write_end(end)?;
@@ -199,7 +252,7 @@ impl Writer {
                 .execute(params![gap.time_ns, gap.cpu, gap.kind, int(gap.count), gap.cause])?;
         }
         for alert in &batch.alerts {
-            triage::raise(&self.connection, &mut self.document, alert)?;
+            triage::raise(&self.connection, &self.era, &mut self.document, alert)?;
         }
         for repeat in &batch.repeats {
             triage::repeat(&self.connection, repeat)?;
@@ -231,7 +284,7 @@ impl Writer {
         let cwd = &record.working_directory;
         let cwd_text =
             self.optional_text((cwd.state != PathState::Absent).then_some(&cwd.bytes))?;
-        let executable = self.executable(&record.executable)?;
+        let executable = self.executable(&record.executable, &record.content)?;
         let context = self.context(&record.context)?;
         let args = self.args(&record.args)?;
         let env = self.env(&record.env)?;
@@ -318,14 +371,14 @@ impl Writer {
     }
 
     fn optional_text(&mut self, value: Option<&[u8]>) -> rusqlite::Result<Option<i64>> {
-        value.map(|value| self.text.id(&self.connection, value)).transpose()
+        value.map(|value| self.text.id(&self.connection, &self.era, value)).transpose()
     }
 
     fn args(&mut self, args: &Strings) -> rusqlite::Result<Option<i64>> {
         if matches!(args.state, StringsState::Absent | StringsState::Off) {
             return Ok(None);
         }
-        self.args.id(&self.connection, &args.bytes).map(Some)
+        self.args.id(&self.connection, &self.era, &args.bytes).map(Some)
     }
 
     /// An environment is stored as the list of its variables: most differ in one or two.
@@ -335,17 +388,26 @@ impl Writer {
         }
         let mut ids = Vec::with_capacity(96);
         for variable in env.iter() {
-            push_varint(&mut ids, self.env_var.id(&self.connection, variable)?);
+            push_varint(&mut ids, self.env_var.id(&self.connection, &self.era, variable)?);
         }
-        self.env.id(&self.connection, &ids).map(Some)
+        self.env.id(&self.connection, &self.era, &ids).map(Some)
     }
 
-    fn executable(&mut self, executable: &Arc<Executable>) -> rusqlite::Result<i64> {
-        if let Some(id) = self.executables.get(executable) {
-            return Ok(*id);
+    /// `content`: what the recorder knows of it, and the database perhaps no more.
+    fn executable(
+        &mut self,
+        executable: &Arc<Executable>,
+        content: &Content,
+    ) -> rusqlite::Result<i64> {
+        if let Some(place) = self.executables.get_mut(executable)
+            && let Some(now) =
+                refresh(&self.connection, &self.executable_sql.mark, &self.era, *place)?
+        {
+            *place = now;
+            return Ok(now.id);
         }
         let e = &**executable;
-        let path = self.text.id(&self.connection, &e.path.bytes)?;
+        let path = self.text.id(&self.connection, &self.era, &e.path.bytes)?;
         let columns: [&dyn ToSql; 14] = [
             &path,
             &path_state_code(e.path.state),
@@ -364,17 +426,21 @@ impl Writer {
         ];
         let hash =
             content_hash(format!("{path} {} {} {}", e.inode, e.ctime_ns, e.size_bytes).as_bytes());
-        let id = tuple_id(&self.connection, &self.executable_sql, hash, &columns)?;
+        let place = tuple_place(&self.connection, &self.era, &self.executable_sql, hash, &columns)?;
         if let Some(identity) = executable.identity() {
-            findings::inherit(&self.connection, id, identity)?;
+            findings::inherit(&self.connection, place.id, identity)?;
+            findings::restore(&self.connection, place.id, identity, content)?;
         }
-        keep(&mut self.executables, executable, id);
-        Ok(id)
+        keep(&mut self.executables, executable, place);
+        Ok(place.id)
     }
 
     fn context(&mut self, context: &Arc<Context>) -> rusqlite::Result<i64> {
-        if let Some(id) = self.contexts.get(context) {
-            return Ok(*id);
+        if let Some(place) = self.contexts.get_mut(context)
+            && let Some(now) = refresh(&self.connection, &self.context_sql.mark, &self.era, *place)?
+        {
+            *place = now;
+            return Ok(now.id);
         }
         let c = &**context;
         let columns: [&dyn ToSql; 27] = [
@@ -409,9 +475,9 @@ impl Writer {
         let key =
             format!("{} {} {} {} {}", c.uid, c.euid, c.cap_effective, c.namespaces.mount, c.cgroup);
         let hash = content_hash(key.as_bytes());
-        let id = tuple_id(&self.connection, &self.context_sql, hash, &columns)?;
-        keep(&mut self.contexts, context, id);
-        Ok(id)
+        let place = tuple_place(&self.connection, &self.era, &self.context_sql, hash, &columns)?;
+        keep(&mut self.contexts, context, place);
+        Ok(place.id)
     }
 
     pub(super) fn boot(&mut self, boot: BootId) -> rusqlite::Result<i64> {
@@ -459,14 +525,14 @@ fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
 }
 
 fn keep<T: std::hash::Hash + Eq>(
-    cache: &mut HashMap<Arc<T>, i64, foldhash::fast::RandomState>,
+    cache: &mut HashMap<Arc<T>, Place, foldhash::fast::RandomState>,
     value: &Arc<T>,
-    id: i64,
+    place: Place,
 ) {
     if cache.len() >= MOST_TUPLES {
         cache.clear();
     }
-    cache.insert(value.clone(), id);
+    cache.insert(value.clone(), place);
 }
 
 const INSERT_PROCESS: &str = "INSERT OR REPLACE INTO process VALUES (\

@@ -26,6 +26,7 @@ mod recorded;
 mod recorder;
 mod refusals;
 mod restart;
+mod retention;
 mod running;
 mod scratch;
 mod secrets;
