@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension as _};
 /// Rows of a segment at most: what one step of retention deletes, and how rarely a value is marked.
 ///
 /// In tests few, so that a short history has many segments.
-const MOST_ROWS: i64 = if cfg!(test) { 8 } else { 256 };
+const MOST_ROWS: i64 = if cfg!(test) { 8 } else { 128 };
 /// A segment is closed after this part of the age that is kept: so late it may be deleted.
 const PARTS: i64 = 100;
 const LONGEST_NS: i64 = 3_600_000_000_000;

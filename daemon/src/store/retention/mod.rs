@@ -43,7 +43,7 @@ const GRACE_NS: i64 = 10_000_000_000;
 /// How often rows are looked at again that were kept because their process ran.
 const ROUND_NS: i64 = 60_000_000_000;
 /// Of a list, in one step.
-const MOST: i64 = 256;
+const MOST: i64 = 64;
 
 /// What has been told to health.
 pub(crate) type Figures = Arc<Mutex<common::health::Retention>>;
