@@ -1,0 +1,67 @@
+//! Looking into a recorded database: a recorder of our own that serves it, read-only.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use tokio::process::{Child, Command};
+
+use super::{Target, Trouble, TroubleKind};
+
+/// A `bpf-recorderd open` that ends with this.
+pub(super) struct Recorded {
+    // Killed when dropped.
+    _child: Child,
+    socket: PathBuf,
+}
+
+impl Recorded {
+    pub(super) fn serve(file: &Path) -> Result<(Self, Target), Trouble> {
+        if !file.is_file() {
+            let text = format!("there is no file {}", file.display());
+            return Err(Trouble::new(TroubleKind::NotFound, text));
+        }
+        let socket = socket_path();
+        let target = socket.to_string_lossy().parse().map_err(Trouble::failed)?;
+        let child = Command::new(program())
+            .arg("open")
+            .arg(file)
+            .arg("--bus")
+            .arg(format!("unix:path={}", socket.display()))
+            .stdin(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(|error| {
+                Trouble::new(
+                    TroubleKind::NotInstalled,
+                    format!("cannot start bpf-recorderd, which reads databases: {error}"),
+                )
+                .hint(
+                    "install the package of the recorder: `sudo apt install ./bpf-recorder_*.deb`",
+                )
+            })?;
+        Ok((Self { _child: child, socket }, target))
+    }
+}
+
+impl Drop for Recorded {
+    fn drop(&mut self) {
+        // A killed server leaves its socket.
+        let _ = std::fs::remove_file(&self.socket);
+    }
+}
+
+/// Beside this program, where both were built or installed together; else by the search path.
+fn program() -> PathBuf {
+    let beside = std::env::current_exe().ok().map(|own| own.with_file_name("bpf-recorderd"));
+    beside.filter(|path| path.exists()).unwrap_or_else(|| "bpf-recorderd".into())
+}
+
+/// In the user's own directory, so that nobody else can put a socket there.
+fn socket_path() -> PathBuf {
+    use std::sync::atomic::{AtomicU32, Ordering};
+    static OPENED: AtomicU32 = AtomicU32::new(0);
+    let directory =
+        std::env::var_os("XDG_RUNTIME_DIR").map_or_else(std::env::temp_dir, PathBuf::from);
+    let number = OPENED.fetch_add(1, Ordering::Relaxed);
+    directory.join(format!("bpf-recorder-viewer-{}-{number}.bus", std::process::id()))
+}
