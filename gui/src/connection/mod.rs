@@ -131,7 +131,7 @@ impl Link {
     }
 
     /// The next notice, if there is one.
-    pub fn next(&mut self) -> Option<Notice> {
+    pub fn next_notice(&mut self) -> Option<Notice> {
         self.refused.pop().or_else(|| self.notices.try_recv().ok())
     }
 }
@@ -202,6 +202,6 @@ mod tests {
         let (mut link, service) = link();
         drop(service);
         let ticket = link.ask(health());
-        assert!(matches!(link.next(), Some(Notice::Answer(t, Err(_))) if t == ticket));
+        assert!(matches!(link.next_notice(), Some(Notice::Answer(t, Err(_))) if t == ticket));
     }
 }

@@ -29,8 +29,10 @@ const MOST_ALERTS: u32 = 50;
 pub struct Details {
     process: Option<ProcessId>,
     images: Arc<Vec<Event<'static>>>,
-    /// The image that is looked at; the newest at first.
+    /// The image that is looked at.
     image: usize,
+    /// Its position in the store, as long as it is not here; the newest image where that is not known.
+    wanted_image: Option<i64>,
     /// From the oldest.
     ancestors: Vec<Event<'static>>,
     alerts: Vec<Alert<'static>>,
@@ -63,6 +65,26 @@ impl Details {
         self.asked_alerts.ask(link, Request::Alerts(alerts));
     }
 
+    /// Looks at one image of a process.
+    pub fn look_at_image(&mut self, process: ProcessId, sequence: i64, link: &mut Link) {
+        self.wanted_image = Some(sequence);
+        if self.process == Some(process) && !self.images.is_empty() {
+            self.choose_image(&self.images.clone());
+        } else {
+            self.look_at(process, link);
+        }
+    }
+
+    fn choose_image(&mut self, images: &[Event<'_>]) {
+        let wanted = self.wanted_image.take();
+        let known = images.iter().position(|image| Some(image.event.sequence) == wanted);
+        if let Some(known) = known {
+            self.image = known;
+        } else if self.images.len() != images.len() {
+            self.image = images.len().saturating_sub(1);
+        }
+    }
+
     /// Something happened to the process that is looked at.
     pub fn update(&mut self, link: &mut Link) {
         if let (Some(process), false) = (self.process, self.asked_images.is_waiting()) {
@@ -86,9 +108,7 @@ impl Details {
         if self.asked_images.take(reply.ticket) {
             match reply.result {
                 Ok(Answer::Processes(Found::Process(images))) => {
-                    if self.images.len() != images.len() {
-                        self.image = images.len().saturating_sub(1);
-                    }
+                    self.choose_image(&images);
                     self.images = images;
                 }
                 Ok(_) => {}

@@ -153,7 +153,8 @@ pub(super) fn images(ui: &mut Ui, cx: &mut Context<'_>, images: &[Event<'_>], ch
                 title.push_str(&format!("  ⇄ {change}"));
             }
             let is_chosen = at == *chosen;
-            if ui.selectable_label(is_chosen, RichText::new(title).font(theme::mono())).clicked() {
+            let title = RichText::new(title).font(theme::mono());
+            if ui.add(egui::Button::selectable(is_chosen, title).truncate()).clicked() {
                 *chosen = at;
             }
         }
@@ -210,15 +211,23 @@ pub(super) fn identity(ui: &mut Ui, cx: &mut Context<'_>, image: &Event<'_>) {
             value(ui, cx, "audit session", session.as_deref(), Some(Field::AuditSession));
         }
         if let Some(thread) = &image.process.thread {
-            let names = &thread.capabilities.effective;
-            let shown = match names.len() {
-                0 => "none".to_owned(),
-                41.. => "all".to_owned(),
-                _ => names.join(" "),
-            };
+            let shown = capabilities(&thread.capabilities.effective);
             value(ui, cx, "capabilities", Some(&shown), None);
         }
     });
+}
+
+/// Root's forty are told by those that are missing.
+fn capabilities(names: &[String]) -> String {
+    let all = common::ecs::capability_names((1 << 41) - 1);
+    let missing: Vec<&str> =
+        all.iter().filter(|name| !names.contains(name)).map(String::as_str).collect();
+    match (names.len(), missing.len()) {
+        (0, _) => "none".to_owned(),
+        (_, 0) => "all".to_owned(),
+        (_, 1..=12) => format!("all but {}", missing.join(" ")),
+        _ => names.join(" "),
+    }
 }
 
 pub(super) fn place(ui: &mut Ui, cx: &mut Context<'_>, image: &Event<'_>) {
@@ -303,9 +312,9 @@ pub(super) fn binary(ui: &mut Ui, cx: &mut Context<'_>, image: &Event<'_>) {
 }
 
 fn file_content(ui: &mut Ui, cx: &mut Context<'_>, content: &FileContent<'_>) {
-    let storage = content.storage.map(|storage| storage.name());
+    let storage = content.storage.map(common::binary::Storage::name);
     value(ui, cx, "copy", storage, None);
-    let unread = content.unread.map(|reason| reason.name());
+    let unread = content.unread.map(common::binary::Unread::name);
     value(ui, cx, "not read", unread, Some(Field::Unread));
     if let Some(package) = &content.package {
         value(ui, cx, "package", Some(&package.name), Some(Field::Package));

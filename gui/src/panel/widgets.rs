@@ -43,18 +43,16 @@ pub(super) fn value(
     let Some(value) = value.filter(|value| !value.is_empty()) else { return };
     ui.horizontal_top(|ui| {
         let tokens = Tokens::of(ui.ctx());
-        let label = egui::Label::new(RichText::new(name).color(tokens.weak)).truncate();
-        ui.add_sized([NAMES, theme::ROW_HEIGHT - 4.0], label_left(label));
+        let size = egui::vec2(NAMES, theme::ROW_HEIGHT - 4.0);
+        let left = egui::Layout::left_to_right(egui::Align::Min);
+        ui.allocate_ui_with_layout(size, left, |ui| {
+            ui.set_min_width(NAMES);
+            ui.add(Label::new(RichText::new(name).color(tokens.weak)).truncate());
+        });
         let shown = RichText::new(text::whole(value, MOST_CHARS)).font(theme::mono());
         let response = ui.add(Label::new(shown).wrap());
         response.context_menu(|ui| menu(ui, cx, value, field));
     });
-}
-
-fn label_left(label: Label) -> impl egui::Widget {
-    move |ui: &mut Ui| {
-        ui.with_layout(egui::Layout::left_to_right(egui::Align::Min), |ui| ui.add(label)).inner
-    }
 }
 
 fn menu(ui: &mut Ui, cx: &mut Context<'_>, value: &str, field: Option<Field>) {

@@ -201,9 +201,12 @@ impl Outline {
         }
     }
 
-    /// Takes in what just happened. `is_new` where rows may be found by their end, too.
+    /// Takes in what just happened.
     /// Tells whether there is a row more.
     pub fn live(&mut self, row: Row) -> bool {
+        if row.is_end && row.ordinal > 0 {
+            self.end_earlier_images(&row);
+        }
         if let Some((at, within)) = self.find(row.sequence) {
             if let Content::Rows(rows) = &mut self.segments[at].content {
                 rows[within].update(row);
@@ -232,6 +235,18 @@ impl Outline {
             self.recount();
         }
         is_more
+    }
+
+    /// A process that ended has ended in all its images; the message is of the last one.
+    fn end_earlier_images(&mut self, end: &Row) {
+        for segment in &mut self.segments {
+            let Content::Rows(rows) = &mut segment.content else { continue };
+            for row in rows.iter_mut().filter(|row| row.id == end.id) {
+                row.state = end.state;
+                (row.exit_code, row.signal) = (end.exit_code, end.signal);
+                row.run_time_ns = end.run_time_ns;
+            }
+        }
     }
 
     /// Forgets rows that are far from what is looked at, and those that failed.

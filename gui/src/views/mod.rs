@@ -116,6 +116,8 @@ pub struct Context<'a> {
 pub enum Action {
     /// Looks at a process, where one is.
     Select(ProcessId),
+    /// The same, and at one of its images, by its position in the store.
+    SelectImage(ProcessId, i64),
     /// Looks at a process in another view. One can go back.
     Visit(ViewId, ProcessId),
     /// Shows something else. One can go back.

@@ -24,7 +24,7 @@ const PARTS: u32 = 1000;
 const NAME: &str = "Processes";
 
 #[derive(Default)]
-pub struct Timeline {
+pub(super) struct Timeline {
     outline: Outline,
     table: TableState,
     /// What the outline is of.
@@ -204,7 +204,7 @@ impl Timeline {
             return;
         };
         self.selected = Some((row.sequence, index));
-        cx.act(Action::Select(row.id));
+        cx.act(Action::SelectImage(row.id, row.sequence));
     }
 
     /// The process that is looked at may have been chosen elsewhere, or before its row was here.
@@ -224,7 +224,7 @@ impl Timeline {
                 let is_other = |id: ProcessId| cx.selected.is_some_and(|selected| selected != id);
                 let here = self.outline.row(index).filter(|row| row.sequence == sequence);
                 let is_chosen_now =
-                    cx.actions.iter().any(|action| matches!(action, Action::Select(_)));
+                    cx.actions.iter().any(|action| matches!(action, Action::SelectImage(..)));
                 if !is_chosen_now && here.is_some_and(|row| is_other(row.id)) {
                     self.selected = None;
                 }

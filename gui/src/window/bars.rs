@@ -165,9 +165,9 @@ impl Window {
                 Some(count) => format!("{}  {}", id.name(), text::number(count)),
                 None => id.name().to_owned(),
             };
-            let button = egui::Button::selectable(is_seen, title).truncate();
             let size = egui::vec2(ui.available_width(), 22.0);
-            let label = ui.add_sized(size, button).on_hover_text(id.doc());
+            let button = egui::Button::selectable(is_seen, title).truncate().min_size(size);
+            let label = ui.add(button).on_hover_text(id.doc());
             if label.clicked() {
                 self.actions.push(Action::Run(Command::Show(*id)));
             }

@@ -20,7 +20,7 @@ const MOST_NOTICES: usize = 200;
 impl Window {
     pub(super) fn take_notices(&mut self, ctx: &egui::Context) {
         for _ in 0..MOST_NOTICES {
-            let Some(notice) = self.link.next() else { return };
+            let Some(notice) = self.link.next_notice() else { return };
             match notice {
                 Notice::Status(status) => self.take_status(status),
                 Notice::Health(health) => self.health = Some(health),

@@ -29,6 +29,10 @@ impl Window {
                         self.details.look_at(process, &mut self.link);
                     }
                 }
+                Action::SelectImage(process, sequence) => {
+                    self.selected = Some(process);
+                    self.details.look_at_image(process, sequence, &mut self.link);
+                }
                 Action::Visit(view, process) => {
                     self.history.leave(self.place());
                     self.selected = Some(process);
@@ -81,7 +85,7 @@ impl Window {
             Command::FocusFilter => self.filter_box.focus(),
             Command::ClearFilter => self.go("", self.settings.span),
             Command::WidenRange => {
-                self.go(&self.settings.filter.clone(), self.settings.span.wider())
+                self.go(&self.settings.filter.clone(), self.settings.span.wider());
             }
             Command::Refresh => self.refresh(),
             Command::Back => {

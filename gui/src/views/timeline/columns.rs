@@ -23,7 +23,6 @@ const fn hidden(title: &'static str, width: f32) -> Spec {
 }
 
 pub(super) const TIME: usize = 0;
-const PID: usize = 1;
 const STATE: usize = 3;
 const DURATION: usize = 6;
 
@@ -259,7 +258,6 @@ mod tests {
     fn every_column_has_its_field() {
         assert_eq!(SPECS.len(), FIELDS.len());
         assert_eq!((SPECS[TIME].title, FIELDS[TIME]), ("time", Field::Time));
-        assert_eq!((SPECS[PID].title, FIELDS[PID]), ("pid", Field::Pid));
         assert_eq!((SPECS[STATE].title, FIELDS[STATE]), ("state", Field::State));
         assert_eq!((SPECS[DURATION].title, FIELDS[DURATION]), ("ran for", Field::Duration));
     }
