@@ -9,6 +9,7 @@ use jiff::tz::TimeZone;
 use crate::args::Args;
 use crate::connection::{self, Worker};
 use crate::state::settings::Settings;
+use crate::theme;
 use crate::window::{Time, Window};
 
 const SETTINGS: &str = "settings";
@@ -21,6 +22,7 @@ pub struct Viewer {
 
 impl Viewer {
     pub fn new(cc: &eframe::CreationContext<'_>, args: &Args) -> std::io::Result<Self> {
+        theme::install(&cc.egui_ctx);
         let stored = cc.storage.and_then(|storage| storage.get_string(SETTINGS));
         let settings = stored.map(|text| Settings::read(&text)).unwrap_or_default();
         let (mut link, end) = connection::link();

@@ -55,7 +55,7 @@ pub const LIGHT: Tokens = Tokens {
     weak: rgb(0x59_63_70),
     accent: rgb(0x0b_5c_ad),
     selection: rgb(0xd3_e6_fa),
-    bar: rgb(0x6b_93_bd),
+    bar: rgb(0x4f_7a_a8),
     bar_weak: rgb(0xcd_d8_e4),
     running: rgb(0x1a_6e_35),
     failed: rgb(0x8d_54_00),
@@ -72,7 +72,7 @@ pub const DARK: Tokens = Tokens {
     text: rgb(0xe2_e5_e9),
     weak: rgb(0x9b_a4_af),
     accent: rgb(0x6c_b0_f5),
-    selection: rgb(0x1d_3f_63),
+    selection: rgb(0x1b_39_59),
     bar: rgb(0x4f_7d_ab),
     bar_weak: rgb(0x2e_3c_4a),
     running: rgb(0x6c_cb_86),
@@ -132,8 +132,13 @@ pub fn small() -> FontId {
     FontId::new(SMALL_SIZE, FontFamily::Proportional)
 }
 
-/// Gives the context both appearances.
+/// Gives the context both appearances, and the shapes that texts need: of the fonts that are built in
+/// only the monospaced one has circles, triangles and arrows. What else people wrote is drawn with the
+/// fonts of the system.
 pub fn install(ctx: &egui::Context) {
+    let mut fonts = egui::FontDefinitions::default();
+    fonts.families.entry(FontFamily::Proportional).or_default().push("Hack".to_owned());
+    ctx.set_fonts(fonts);
     for (theme, tokens) in [(Theme::Light, &LIGHT), (Theme::Dark, &DARK)] {
         ctx.style_mut_of(theme, |style| apply(style, theme, tokens));
     }

@@ -15,9 +15,9 @@ use std::ops::Range;
 use super::row::Row;
 
 /// A segment is fetched whole up to this.
-pub const MOST_FETCHED: u64 = 1000;
+pub const MOST_FETCHED: u64 = 600;
 /// Small neighbours are made one segment up to this.
-const GOOD_FETCH: u64 = 400;
+const GOOD_FETCH: u64 = 250;
 /// Rows kept, of all segments.
 const MOST_KEPT: usize = 20_000;
 /// The open segment is closed, and another begun, at this.
@@ -160,6 +160,22 @@ impl Outline {
         order.into_iter().filter_map(|at| self.segments[at].want()).collect()
     }
 
+    /// What is on its way, and is no longer near: by where it begins. Counts as not asked; nobody
+    /// should wait for it behind what a scroll bar was dragged past.
+    pub fn give_up_far(&mut self, visible: &Range<u64>) -> Vec<i64> {
+        let length = visible.end.saturating_sub(visible.start).max(50);
+        let near = visible.start.saturating_sub(2 * length)..visible.end.saturating_add(2 * length);
+        let mut given_up = Vec::new();
+        for (segment, start) in self.segments.iter_mut().zip(&self.starts) {
+            let is_on_its_way = matches!(segment.content, Content::Asked(_) | Content::Counted);
+            if is_on_its_way && (*start >= near.end || start + segment.count <= near.start) {
+                segment.content = Content::Unknown;
+                given_up.push(segment.from_ns);
+            }
+        }
+        given_up
+    }
+
     /// The rows of a segment. Tells by how much its count was wrong.
     pub fn fill(&mut self, from_ns: i64, rows: Vec<Row>) -> Option<Shift> {
         let at = self.named(from_ns)?;
@@ -225,8 +241,9 @@ impl Outline {
                 late.push(row);
                 false
             }
-            // It will be there when the segment is fetched.
-            Content::Unknown | Content::Counted | Content::Failed => false,
+            // It will be there when the segment is fetched, and the count put right if it was in
+            // it already. An end tells of what was counted when it began.
+            Content::Unknown | Content::Counted | Content::Failed => !row.is_end,
         };
         if is_more {
             segment.count += 1;

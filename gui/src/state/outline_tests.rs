@@ -146,3 +146,15 @@ fn many_at_one_instant_are_fetched_at_once() {
     assert!(asked.len() < 12, "{asked:?}");
     assert_eq!(outline.row(2500), Some(&rows[2500]));
 }
+
+#[test]
+fn what_is_passed_by_is_given_up() {
+    let mut outline = Outline::new(0, 100, &[300; 100], false);
+    let asked = outline.wants(&(0..50));
+    assert!(!asked.is_empty());
+    assert_eq!(outline.give_up_far(&(0..50)), [] as [i64; 0]);
+    let given_up = outline.give_up_far(&(20_000..20_050));
+    assert_eq!(given_up.len(), asked.len());
+    assert_eq!(outline.fill(given_up[0], Vec::new()), None, "a late answer changes nothing");
+    assert_eq!(outline.wants(&(0..50)).len(), asked.len(), "it is asked for again");
+}

@@ -4,6 +4,10 @@ use common::filter::{Comparison, Expr, Field, Filter, FilterError, Term, Test};
 use serde::{Deserialize, Serialize};
 
 const SECOND: i64 = 1_000_000_000;
+/// The recorder's times come from the boot clock and a distance that is measured now and then: they
+/// may be a little ahead of the clock here. What is stored is asked for up to then, so that nothing
+/// falls between it and what comes live.
+const AHEAD: i64 = SECOND;
 
 /// A range of time as people choose it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,7 +73,7 @@ pub struct Scope {
     pub filter: Filter,
     pub span: Span,
     pub from_ns: i64,
-    /// Not included. Of a range that is open the time at which it was settled.
+    /// Not included. Of a range that is open shortly after the time at which it was settled.
     pub to_ns: i64,
 }
 
@@ -83,8 +87,12 @@ impl Scope {
     ) -> Result<Scope, FilterError> {
         let filter = Filter::parse(text, now_ns)?;
         let (from_ns, to_ns) = match span {
-            Span::Last(secs) => (now_ns.saturating_sub(i64::from(secs) * SECOND), now_ns),
-            Span::All => (oldest_ns.unwrap_or(now_ns - 3600 * SECOND), now_ns),
+            Span::Last(secs) => {
+                (now_ns.saturating_sub(i64::from(secs) * SECOND), now_ns.saturating_add(AHEAD))
+            }
+            Span::All => {
+                (oldest_ns.unwrap_or(now_ns - 3600 * SECOND), now_ns.saturating_add(AHEAD))
+            }
             Span::Between { from_ns, to_ns } => (from_ns, to_ns),
         };
         let from_ns = from_ns.min(to_ns.saturating_sub(1));
@@ -136,7 +144,7 @@ mod tests {
     fn relative_times_are_settled_once() {
         let scope = Scope::settle("since 2h ago", Span::All, NOW, Some(5)).unwrap();
         assert!(!scope.filter_text().contains("ago"));
-        assert_eq!((scope.from_ns, scope.to_ns), (5, NOW));
+        assert_eq!((scope.from_ns, scope.to_ns), (5, NOW + AHEAD));
     }
 
     #[test]

@@ -20,7 +20,7 @@ use crate::widgets::text;
 use columns::{SPECS, TIME, TimelineRows};
 
 /// Parts of the range that are counted first: enough that a segment is small, if all is even.
-const PARTS: u32 = 1000;
+const PARTS: u32 = 4000;
 const NAME: &str = "Processes";
 
 #[derive(Default)]
@@ -236,6 +236,14 @@ impl Timeline {
     fn fetch(&mut self, visible: &Range<u64>, cx: &mut Context<'_>) {
         let Some(scope) = &self.scope else { return };
         self.outline.forget_far(visible);
+        let given_up = self.outline.give_up_far(visible);
+        self.fetching.retain(|ticket, from_ns| {
+            let is_wanted = !given_up.contains(from_ns);
+            if !is_wanted {
+                cx.link.cancel(*ticket);
+            }
+            is_wanted
+        });
         for want in self.outline.wants(visible) {
             let ask = match want {
                 Want::Rows { from_ns, to_ns } => Ask::Page {

@@ -283,6 +283,6 @@ mod tests {
         const S: i64 = 1_000_000_000;
         assert_eq!(step_ns(3600 * S, 1100.0), 10 * 60 * S);
         assert_eq!(step_ns(86_400 * S, 1100.0), 3 * 3600 * S);
-        assert_eq!(step_ns(2 * S, 300.0), 5 * S);
+        assert_eq!(step_ns(2 * S, 300.0), S);
     }
 }

@@ -92,15 +92,18 @@ impl Window {
     }
 
     fn live_buttons(&mut self, ui: &mut Ui, tokens: &Tokens) {
-        if !self.scope.span.is_open() || self.is_recorded() {
+        if self.is_recorded() {
+            return;
+        }
+        if !self.scope.span.is_open() {
             let back = ui.button("Back to live").on_hover_text("Take the last hour, up to now");
-            if !self.is_recorded() && back.clicked() {
+            if back.clicked() {
                 self.actions.push(Action::SetSpan(Span::Last(3600)));
             }
             return;
         }
         let follow = ui
-            .selectable_label(self.settings.is_following, "⤓ Follow")
+            .selectable_label(self.settings.is_following, "⬇ Follow")
             .on_hover_text(Command::ToggleFollow.info().doc);
         if follow.clicked() {
             self.actions.push(Action::Run(Command::ToggleFollow));

@@ -27,7 +27,7 @@ use crate::panel::Details;
 use crate::state::history::{History, Place};
 use crate::state::scope::{Scope, Span};
 use crate::state::settings::{Appearance, Settings};
-use crate::theme::{self, Tokens};
+use crate::theme::Tokens;
 use crate::views::{self, Action, Context, View, ViewId};
 use crate::widgets::filter_box::FilterBox;
 use crate::widgets::text::Clock;
@@ -75,6 +75,7 @@ pub struct Window {
 }
 
 impl Window {
+    /// The context has had [`crate::theme::install`].
     pub fn new(
         ctx: &egui::Context,
         link: Link,
@@ -82,7 +83,6 @@ impl Window {
         target: Target,
         time: Time,
     ) -> Self {
-        theme::install(ctx);
         let now_ns = (time.now_ns)();
         let scope = Scope::settle(&settings.filter, settings.span, now_ns, None)
             .or_else(|_| Scope::settle("", settings.span, now_ns, None))

@@ -10,6 +10,7 @@ use eframe::egui;
 use super::Window;
 use crate::connection::processes::{Answer as Found, Ask, Live};
 use crate::connection::{Answer, Notice, Request, Status, Trouble};
+use crate::state::scope::Span;
 use crate::views::Reply;
 
 /// After a hole in the live stream, so that a flood does not ask again and again.
@@ -34,6 +35,10 @@ impl Window {
         let is_back = status == Status::Connected && self.status != Status::Connected;
         self.status = status;
         if is_back {
+            if self.is_recorded() && matches!(self.settings.span, Span::Last(_)) {
+                // All of a recording is of interest, and its last hour may be months ago.
+                self.settings.span = Span::All;
+            }
             self.refresh();
         }
     }

@@ -130,8 +130,6 @@ impl Window {
     fn open_file(&mut self, file: std::path::PathBuf) {
         self.start.is_wanted = false;
         self.forget();
-        // Of a recording, all is of interest, and the last hour may be months ago.
-        self.settings.span = crate::state::scope::Span::All;
         self.link.open(file);
     }
 

@@ -113,9 +113,10 @@ impl Window {
             };
             ui.colored_label(tokens.weak, range);
             if let Some((remark, said)) = &self.remark
-                && self.clock.now_ns - said < 4_000_000_000 {
-                    ui.label(text::line(remark));
-                }
+                && self.clock.now_ns - said < 4_000_000_000
+            {
+                ui.label(text::line(remark));
+            }
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
                 if let Some(health) = &self.health {
                     let lost = health.store.lost;

@@ -1,0 +1,13 @@
+//! Drives the whole window, by the names that a screen reader says, against a recorder that answers
+//! from files which the real one wrote.
+
+#[path = "viewer/connection.rs"]
+mod connection;
+#[path = "viewer/fake.rs"]
+mod fake;
+#[path = "viewer/select.rs"]
+mod select;
+#[path = "viewer/stage.rs"]
+mod stage;
+#[path = "viewer/timeline.rs"]
+mod timeline;
