@@ -3,7 +3,7 @@
 use std::io;
 use std::time::{Duration, Instant};
 
-use common::bus::NAME;
+use common::bus::{NAME, Target};
 use zbus::Connection;
 use zbus::connection::Builder;
 use zbus::fdo::DBusProxy;
@@ -17,8 +17,6 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const RESTART_PATIENCE: Duration = Duration::from_secs(2);
 /// Answers come at once (long results come on a pipe); only `top` reads the database first.
 const METHOD_TIMEOUT: Duration = Duration::from_secs(120);
-
-pub use common::bus::Target;
 
 pub(crate) async fn connect(target: &Target) -> Result<Connection, CommandError> {
     let builder = match target {

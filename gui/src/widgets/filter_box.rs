@@ -202,10 +202,11 @@ impl FilterBox {
             .id(id.with("popup"))
             .open(true)
             .gap(2.0)
-            .width(response.rect.width().min(560.0))
+            .width(response.rect.width().min(640.0))
             .close_behavior(egui::PopupCloseBehavior::IgnoreClicks)
             .show(|ui| {
                 let tokens = Tokens::of(ui.ctx());
+                ui.set_min_width(response.rect.width().min(640.0));
                 if let Some(error) = &self.error {
                     self.tell(ui, error, tokens);
                 }

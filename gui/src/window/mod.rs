@@ -60,6 +60,8 @@ pub struct Window {
     is_beginning: bool,
     /// Rows that came while paused.
     paused: Option<u64>,
+    /// The range that people chose, while a recorded database is shown whole.
+    span_of_live: Option<Span>,
     /// A live stream had holes: ask again at this time.
     refresh_at: Option<i64>,
     strip: strip::StripState,
@@ -108,6 +110,7 @@ impl Window {
             following: Asked::default(),
             is_beginning: false,
             paused: None,
+            span_of_live: None,
             refresh_at: None,
             strip: strip::StripState::default(),
             filter_box,
@@ -121,8 +124,10 @@ impl Window {
         window
     }
 
-    pub fn settings(&self) -> &Settings {
-        &self.settings
+    /// As they are to be remembered.
+    pub fn settings(&self) -> Settings {
+        let span = self.span_of_live.unwrap_or(self.settings.span);
+        Settings { span, ..self.settings.clone() }
     }
 
     /// Takes in what came. Draws nothing.

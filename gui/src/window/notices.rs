@@ -35,11 +35,18 @@ impl Window {
         let is_back = status == Status::Connected && self.status != Status::Connected;
         self.status = status;
         if is_back {
-            if self.is_recorded() && matches!(self.settings.span, Span::Last(_)) {
-                // All of a recording is of interest, and its last hour may be months ago.
-                self.settings.span = Span::All;
-            }
+            self.take_range_of_recording();
             self.refresh();
+        }
+    }
+
+    /// All of a recording is of interest, and its last hour may be months ago.
+    fn take_range_of_recording(&mut self) {
+        if self.is_recorded() {
+            self.span_of_live.get_or_insert(self.settings.span);
+            self.settings.span = Span::All;
+        } else if let Some(span) = self.span_of_live.take() {
+            self.settings.span = span;
         }
     }
 

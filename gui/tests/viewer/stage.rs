@@ -68,7 +68,7 @@ impl Stage {
     }
 
     pub(crate) fn settings(&self) -> Settings {
-        self.harness.state().window.as_ref().unwrap().settings().clone()
+        self.harness.state().window.as_ref().unwrap().settings()
     }
 
     /// Until questions are answered and shown: each answer may raise another question.
