@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
+use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
 use super::{Target, Trouble, TroubleKind};
@@ -11,7 +12,8 @@ use super::{Target, Trouble, TroubleKind};
 pub(super) struct Recorded {
     // Killed when dropped.
     _child: Child,
-    socket: PathBuf,
+    // With the socket; removed when dropped.
+    _directory: TempDir,
 }
 
 impl Recorded {
@@ -20,7 +22,8 @@ impl Recorded {
             let text = format!("there is no file {}", file.display());
             return Err(Trouble::new(TroubleKind::NotFound, text));
         }
-        let socket = socket_path();
+        let directory = private_directory()?;
+        let socket = directory.path().join("bus");
         let target = socket.to_string_lossy().parse().map_err(Trouble::failed)?;
         let child = Command::new(program())
             .arg("open")
@@ -39,14 +42,7 @@ impl Recorded {
                     "install the package of the recorder: `sudo apt install ./bpf-recorder_*.deb`",
                 )
             })?;
-        Ok((Self { _child: child, socket }, target))
-    }
-}
-
-impl Drop for Recorded {
-    fn drop(&mut self) {
-        // A killed server leaves its socket.
-        let _ = std::fs::remove_file(&self.socket);
+        Ok((Self { _child: child, _directory: directory }, target))
     }
 }
 
@@ -56,12 +52,11 @@ fn program() -> PathBuf {
     beside.filter(|path| path.exists()).unwrap_or_else(|| "bpf-recorderd".into())
 }
 
-/// In the user's own directory, so that nobody else can put a socket there.
-fn socket_path() -> PathBuf {
-    use std::sync::atomic::{AtomicU32, Ordering};
-    static OPENED: AtomicU32 = AtomicU32::new(0);
-    let directory =
-        std::env::var_os("XDG_RUNTIME_DIR").map_or_else(std::env::temp_dir, PathBuf::from);
-    let number = OPENED.fetch_add(1, Ordering::Relaxed);
-    directory.join(format!("bpf-recorder-viewer-{}-{number}.bus", std::process::id()))
+/// Nobody else can put a socket there.
+fn private_directory() -> Result<TempDir, Trouble> {
+    let parent = std::env::var_os("XDG_RUNTIME_DIR").map_or_else(std::env::temp_dir, PathBuf::from);
+    tempfile::Builder::new()
+        .prefix("bpf-recorder-viewer-")
+        .tempdir_in(parent)
+        .map_err(|error| Trouble::failed(format!("cannot make a directory for a socket: {error}")))
 }
