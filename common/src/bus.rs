@@ -1,8 +1,11 @@
 //! Names and proxies of the D-Bus interface: the one way to reach the daemon.
 
+mod target;
+
 use zbus::OwnedFd;
 
 pub use crate::rule::Affected;
+pub use target::Target;
 
 pub const NAME: &str = "org.bpfrecorder.Recorder1";
 pub const PATH: &str = "/org/bpfrecorder/Recorder1";

@@ -18,7 +18,7 @@ pub use self::binaries::{
     BinaryCommand, BinaryGet, BinaryList, BinaryOrder, ContentHash, ContentHashes,
 };
 pub use self::rules::{RuleCommand, RuleFiles, RuleList, RulePatterns, RuleTest};
-use crate::connect::Target;
+use common::bus::Target;
 
 const STYLES: Styles = Styles::styled()
     .header(Style::new().bold())

@@ -1,15 +1,13 @@
 //! Where the recorder is, and the connection to it.
 
 use std::io;
-use std::str::FromStr;
 use std::time::{Duration, Instant};
 
-use common::bus::NAME;
-use zbus::address::transport::{Transport, Unix, UnixSocket};
+use common::bus::{NAME, Target};
+use zbus::Connection;
 use zbus::connection::Builder;
 use zbus::fdo::DBusProxy;
 use zbus::names::BusName;
-use zbus::{Address, Connection};
 
 use crate::error::{CommandError, Kind};
 
@@ -19,34 +17,6 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const RESTART_PATIENCE: Duration = Duration::from_secs(2);
 /// Answers come at once (long results come on a pipe); only `top` reads the database first.
 const METHOD_TIMEOUT: Duration = Duration::from_secs(120);
-
-/// How the recorder is reached.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Target {
-    SystemBus,
-    SessionBus,
-    /// The recorder itself is the peer; no bus daemon is between.
-    Peer(Address),
-}
-
-impl FromStr for Target {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "" | "system" => Ok(Self::SystemBus),
-            "session" => Ok(Self::SessionBus),
-            _ if text.starts_with('/') || text.starts_with("./") || text.starts_with("../") => {
-                let socket = Unix::new(UnixSocket::File(text.into()));
-                Ok(Self::Peer(Address::new(Transport::Unix(socket))))
-            }
-            _ => match text.parse() {
-                Ok(address) => Ok(Self::Peer(address)),
-                Err(_) => Err("expected system, session, unix:path=FILE or a path".to_owned()),
-            },
-        }
-    }
-}
 
 pub(crate) async fn connect(target: &Target) -> Result<Connection, CommandError> {
     let builder = match target {
@@ -143,21 +113,6 @@ fn unreachable(target: &Target, error: &zbus::Error) -> CommandError {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn addresses_are_buses_or_peers() {
-        assert_eq!("".parse(), Ok(Target::SystemBus));
-        assert_eq!("system".parse(), Ok(Target::SystemBus));
-        assert_eq!("session".parse(), Ok(Target::SessionBus));
-        let peer = |text: &str| match text.parse() {
-            Ok(Target::Peer(address)) => address.to_string(),
-            other => panic!("{other:?}"),
-        };
-        assert_eq!(peer("unix:path=/run/x"), "unix:path=/run/x");
-        assert_eq!(peer("/run/x"), "unix:path=/run/x");
-        assert_eq!(peer("./x"), "unix:path=./x");
-        assert!("nonsense".parse::<Target>().is_err());
-    }
 
     #[test]
     fn each_way_to_miss_the_recorder_has_a_hint() {

@@ -27,6 +27,16 @@ pub fn complete(text: &str, cursor: usize) -> Vec<Completion> {
     candidates(place, typed).into_iter().map(completion).collect()
 }
 
+/// The field whose value stands at the cursor, and the bytes of what is written of it so far. Which
+/// values occur only the recorder knows; [`complete`] offers those of closed sets.
+pub fn value_at(text: &str, cursor: usize) -> Option<(Field, Range<usize>)> {
+    let cursor = text.floor_char_boundary(cursor);
+    match place_at(&text[..cursor]) {
+        (Place::Value(field) | Place::ListValue(field), start) => Some((field, start..cursor)),
+        _ => None,
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
     Condition,
@@ -248,6 +258,14 @@ mod tests {
         check("name = \"ba|", &[]);
         check("tty exists |", &["and"]);
         check("name = x or st|ate", &["state", "start"]);
+    }
+
+    #[test]
+    fn the_field_at_the_cursor_is_told() {
+        assert_eq!(value_at("pid = 1 and user = ro", 21), Some((Field::User, 19..21)));
+        assert_eq!(value_at("name in (sh, ", 13), Some((Field::Name, 13..13)));
+        assert_eq!(value_at("user ", 5), None);
+        assert_eq!(value_at("user = root ", 12), None);
     }
 
     #[test]

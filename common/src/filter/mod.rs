@@ -36,7 +36,7 @@ mod test;
 mod tests;
 mod value;
 
-pub use complete::{Completion, complete};
+pub use complete::{Completion, complete, value_at};
 pub use error::FilterError;
 pub use expr::{Expr, Term, value_text};
 pub use field::{FIELDS, Field, FieldInfo, Kind};

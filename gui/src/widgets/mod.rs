@@ -1,0 +1,6 @@
+//! Parts that views are made of. They know the window's settings and colours, and no recorder.
+
+pub mod filter_box;
+pub mod histogram;
+pub mod table;
+pub mod text;

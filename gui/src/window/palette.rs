@@ -1,0 +1,166 @@
+//! Doing anything by its name.
+
+use eframe::egui::{self, Key, Modifiers, Role, Ui, WidgetInfo};
+
+use super::Window;
+use crate::commands::Command;
+use crate::theme::{self, Tokens};
+use crate::views::Action;
+
+#[derive(Default)]
+pub(super) struct Palette {
+    text: String,
+    chosen: usize,
+}
+
+enum Done {
+    Run(Command),
+    Filter(String),
+    Closed,
+}
+
+impl Window {
+    pub(super) fn open_palette(&mut self) {
+        self.palette = match self.palette {
+            Some(_) => None,
+            None => Some(Palette::default()),
+        };
+    }
+
+    pub(super) fn palette_window(&mut self, ctx: &egui::Context) {
+        let Some(mut palette) = self.palette.take() else { return };
+        let area = egui::Modal::default_area(egui::Id::unique("palette"))
+            .anchor(egui::Align2::CENTER_TOP, egui::vec2(0.0, 80.0));
+        let modal = egui::Modal::new(egui::Id::unique("palette")).area(area);
+        let response = modal.show(ctx, |ui| palette.show(ui, self));
+        match response.inner {
+            Some(Done::Run(command)) => self.actions.push(Action::Run(command)),
+            Some(Done::Filter(filter)) => self.actions.push(Action::SetFilter(filter)),
+            Some(Done::Closed) => {}
+            None if response.should_close() => {}
+            None => self.palette = Some(palette),
+        }
+    }
+}
+
+impl Palette {
+    fn show(&mut self, ui: &mut Ui, window: &Window) -> Option<Done> {
+        ui.set_width(460.0);
+        let pressed = |key| ui.input_mut(|input| input.consume_key(Modifiers::NONE, key));
+        if pressed(Key::Escape) {
+            return Some(Done::Closed);
+        }
+        let found = self.found(window);
+        let (down, up, enter) =
+            (pressed(Key::ArrowDown), pressed(Key::ArrowUp), pressed(Key::Enter));
+        if down {
+            self.chosen += 1;
+        }
+        if up {
+            self.chosen = self.chosen.saturating_sub(1);
+        }
+        self.chosen = self.chosen.min(found.len().saturating_sub(1));
+        let edit = egui::TextEdit::singleline(&mut self.text)
+            .hint_text("What to do, or a process id, pid or hash")
+            .desired_width(f32::INFINITY);
+        let response = ui.add(edit);
+        response.request_focus();
+        let text = self.text.clone();
+        response.widget_info(|| {
+            let mut info = WidgetInfo::labeled(Role::TextInput, true, "Command");
+            info.current_text_value = Some(text.clone());
+            info
+        });
+        if response.changed() {
+            self.chosen = 0;
+        }
+        if enter {
+            return found
+                .get(self.chosen)
+                .map(|command| Done::Run(*command))
+                .or_else(|| filter_of(&self.text).map(Done::Filter));
+        }
+        self.list(ui, &found)
+    }
+
+    fn list(&mut self, ui: &mut Ui, found: &[Command]) -> Option<Done> {
+        let tokens = Tokens::of(ui.ctx());
+        let mut done = None;
+        if let (true, Some(filter)) = (found.is_empty(), filter_of(&self.text)) {
+            ui.label(format!("Enter: show {filter}"));
+        } else if found.is_empty() {
+            ui.colored_label(tokens.weak, "Nothing has this name.");
+        }
+        let height = 16.0 * theme::ROW_HEIGHT;
+        egui::ScrollArea::vertical().max_height(height).show(ui, |ui| {
+            ui.spacing_mut().item_spacing.y = 0.0;
+            for (at, command) in found.iter().enumerate() {
+                let info = command.info();
+                let shortcut = command.shortcut_text(ui.ctx());
+                let button = egui::Button::selectable(at == self.chosen, info.name)
+                    .shortcut_text(shortcut)
+                    .min_size(egui::vec2(ui.available_width(), theme::ROW_HEIGHT));
+                let label = ui.add(button).on_hover_text(info.doc);
+                if at == self.chosen {
+                    label.scroll_to_me(None);
+                }
+                if label.clicked() {
+                    done = Some(Done::Run(*command));
+                }
+            }
+        });
+        done
+    }
+
+    /// Commands whose name or meaning has all the words.
+    fn found(&self, window: &Window) -> Vec<Command> {
+        let text = self.text.to_lowercase();
+        let words: Vec<&str> = text.split_whitespace().collect();
+        let fits = |command: &Command| {
+            let info = command.info();
+            let known = format!("{} {}", info.name, info.doc).to_lowercase();
+            words.iter().all(|word| known.contains(word))
+        };
+        let is_offered = |command: &Command| !matches!(command, Command::Palette | Command::Escape);
+        let mut found: Vec<Command> = Command::all()
+            .filter(is_offered)
+            .filter(|command| window.is_possible(*command))
+            .filter(fits)
+            .collect();
+        let is_by_name = |command: &Command| {
+            words.first().is_some_and(|word| command.info().name.to_lowercase().starts_with(word))
+        };
+        found.sort_by_key(|command| !is_by_name(command));
+        found
+    }
+}
+
+/// What a text that is no command may name.
+fn filter_of(text: &str) -> Option<String> {
+    let text = text.trim();
+    if text.parse::<common::id::ProcessId>().is_ok() {
+        return Some(format!("id = {text}"));
+    }
+    if text.parse::<u32>().is_ok() {
+        return Some(format!("pid = {text}"));
+    }
+    let is_hash = text.chars().all(|c| c.is_ascii_hexdigit());
+    match text.len() {
+        64 if is_hash => Some(format!("sha256 = {}", text.to_lowercase())),
+        40 if is_hash => Some(format!("sha1 = {}", text.to_lowercase())),
+        32 if is_hash => Some(format!("md5 = {}", text.to_lowercase())),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_command_may_name_something() {
+        assert_eq!(filter_of("4711"), Some("pid = 4711".to_owned()));
+        assert_eq!(filter_of(&"aB".repeat(32)), Some(format!("sha256 = {}", "ab".repeat(32))));
+        assert_eq!(filter_of("pause"), None);
+    }
+}

@@ -1,0 +1,15 @@
+//! Drives the whole window, by the names that a screen reader says, against a recorder that answers
+//! from files which the real one wrote.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "that is how a test fails")]
+
+#[path = "viewer/connection.rs"]
+mod connection;
+#[path = "viewer/fake.rs"]
+mod fake;
+#[path = "viewer/select.rs"]
+mod select;
+#[path = "viewer/stage.rs"]
+mod stage;
+#[path = "viewer/timeline.rs"]
+mod timeline;
