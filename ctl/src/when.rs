@@ -26,11 +26,12 @@ fn settle(text: &str, now: &Zoned) -> Option<Timestamp> {
     if let Ok(time) = text.parse::<Timestamp>() {
         return Some(time);
     }
-    if let Ok(time) = text.parse::<Time>() {
-        return in_zone(now.date().to_datetime(time));
-    }
+    // First, for a time is also read from what has a date, which would then be today's.
     if let Ok(time) = text.parse::<DateTime>() {
         return in_zone(time);
+    }
+    if let Ok(time) = text.parse::<Time>() {
+        return in_zone(now.date().to_datetime(time));
     }
     // `2h ago` is read as a negative span, `2h` as a positive one; both mean the past.
     let span: Span = text.parse().ok()?;
@@ -73,8 +74,9 @@ mod tests {
         };
         check("2026-11-24T14:00:00Z", "2026-11-24T14:00:00Z");
         check("2026-11-24T14:00:00+02:00", "2026-11-24T12:00:00Z");
-        check("2026-11-24 14:00", "2026-11-24T13:00:00Z");
-        check("2026-11-24", "2026-11-23T23:00:00Z");
+        check("2026-11-20 14:00", "2026-11-20T13:00:00Z");
+        check("2026-11-20T14:00:05", "2026-11-20T13:00:05Z");
+        check("2026-11-20", "2026-11-19T23:00:00Z");
         check("14:00", "2026-11-24T13:00:00Z");
         check("now", "2026-11-24T12:30:00Z");
         check("today", "2026-11-23T23:00:00Z");

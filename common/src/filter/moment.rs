@@ -30,17 +30,16 @@ pub(super) fn parse_moment(text: &str, now: WallNs) -> Option<Moment> {
     if let Ok(time) = text.parse::<Timestamp>() {
         return lasting(nanoseconds(time)?, precision_ns(text));
     }
-    if text.contains(':')
-        && let Ok(time) = text.parse::<Time>()
-    {
-        let start = DateTime::from_parts(utc(now)?.date(), time);
-        return lasting(in_utc(start)?, precision_ns(text));
+    // First, for a time is also read from what has a date, which would then be today's.
+    if let Ok(time) = text.parse::<DateTime>() {
+        return match text.contains(['T', 't', ' ']) {
+            true => lasting(in_utc(time)?, precision_ns(text)),
+            false => day(time.date()),
+        };
     }
-    let time: DateTime = text.parse().ok()?;
-    match text.contains(['T', 't', ' ']) {
-        true => lasting(in_utc(time)?, precision_ns(text)),
-        false => day(time.date()),
-    }
+    let time: Time = text.contains(':').then(|| text.parse().ok()).flatten()?;
+    let start = DateTime::from_parts(utc(now)?.date(), time);
+    lasting(in_utc(start)?, precision_ns(text))
 }
 
 fn parse_age(text: &str) -> Option<i64> {
@@ -114,12 +113,12 @@ mod tests {
         check("2h ago", "2026-11-24T06:50:06.500000000Z");
         check("15m", "2026-11-24T08:35:06.500000000Z");
         check("3 days ago", "2026-11-21T08:50:06.500000000Z");
-        check("2026-11-24", "2026-11-24T00:00:00Z to 2026-11-25T00:00:00Z");
-        check("2026-11-24 14:00", "2026-11-24T14:00:00Z to 2026-11-24T14:01:00Z");
-        check("2026-11-24T14:00:05", "2026-11-24T14:00:05Z to 2026-11-24T14:00:06Z");
+        check("2026-11-20", "2026-11-20T00:00:00Z to 2026-11-21T00:00:00Z");
+        check("2026-11-20 14:00", "2026-11-20T14:00:00Z to 2026-11-20T14:01:00Z");
+        check("2026-11-20T14:00:05", "2026-11-20T14:00:05Z to 2026-11-20T14:00:06Z");
         check("2026-11-24T14:00:05+01:00", "2026-11-24T13:00:05Z to 2026-11-24T13:00:06Z");
         check("2026-11-24T14:00:05.25Z", "2026-11-24T14:00:05.250000000Z");
-        check("2026-11-24 14", "2026-11-24T14:00:00Z to 2026-11-24T15:00:00Z");
+        check("2026-11-20 14", "2026-11-20T14:00:00Z to 2026-11-20T15:00:00Z");
         check("14:30", "2026-11-24T14:30:00Z to 2026-11-24T14:31:00Z");
     }
 
