@@ -47,6 +47,14 @@ pub trait Rows {
     fn label(&self, index: u64) -> String;
     /// What a right click on a cell offers.
     fn menu(&mut self, ui: &mut Ui, index: u64, column: usize);
+    /// Whether it is chosen, where several can be; else the one that is looked at is.
+    fn is_chosen(&self, _index: u64) -> Option<bool> {
+        None
+    }
+    /// Of a row that stands above others and has no columns.
+    fn heading(&self, _index: u64) -> Option<Cell> {
+        None
+    }
 }
 
 /// Where a table stands.
@@ -66,6 +74,8 @@ pub struct Outcome {
     pub visible: Range<u64>,
     /// Clicked, or gone to by keys.
     pub selected: Option<u64>,
+    /// That was a right click, which leaves what is chosen together as it is.
+    pub is_for_menu: bool,
     /// Double-clicked, or Enter.
     pub opened: Option<u64>,
     /// Title that was clicked.
@@ -107,6 +117,12 @@ pub fn columns<'c>(remembered: &'c mut Vec<Column>, specs: &[Spec]) -> &'c mut V
         }
     }
     remembered
+}
+
+/// Whether keys go to a table: it has the focus, or nothing has.
+pub fn takes_keys(ui: &Ui, name: &str) -> bool {
+    let body = Id::unique(("table", name)).with("body");
+    scroll::is_free(ui, body)
 }
 
 /// Draws a table into all there is of the `ui`. `name` tells it from other tables.
@@ -153,7 +169,9 @@ pub fn show(
     for index in outcome.visible.clone() {
         let rect =
             Rect::from_min_size(egui::pos2(body.left(), y), egui::vec2(body.width(), ROW_HEIGHT));
-        let row = Row { specs, index, rect, body, is_selected: selected == Some(index) };
+        let is_at = selected == Some(index);
+        let is_selected = rows.is_chosen(index).unwrap_or(is_at);
+        let row = Row { specs, index, rect, body, is_selected, is_at };
         row.show(ui, id, &layout, state, rows, &mut outcome);
         y += ROW_HEIGHT;
     }
@@ -271,6 +289,8 @@ struct Row<'t> {
     rect: Rect,
     body: Rect,
     is_selected: bool,
+    /// Where the keys are.
+    is_at: bool,
 }
 
 impl Row<'_> {
@@ -296,6 +316,7 @@ impl Row<'_> {
         });
         if response.clicked() || response.secondary_clicked() {
             outcome.selected = Some(self.index);
+            outcome.is_for_menu = response.secondary_clicked();
             ui.memory_mut(|memory| memory.request_focus(id.with("body")));
         }
         if response.double_clicked() {
@@ -314,12 +335,16 @@ impl Row<'_> {
         if let Some(ground) = ground {
             ui.painter_at(self.body).rect_filled(self.rect, 0.0, ground);
         }
-        if self.is_selected {
+        if self.is_at {
             // Not by colour alone.
             let mark = Rect::from_min_size(self.rect.min, egui::vec2(3.0, ROW_HEIGHT));
             ui.painter_at(self.body).rect_filled(mark, 0.0, tokens.accent);
         }
         let painter = ui.painter_at(self.body);
+        if let Some(cell) = rows.heading(self.index) {
+            let color = cell.color.unwrap_or(tokens.text);
+            paint(&painter, self.rect, cell.text, theme::body(), color, false);
+        }
         for place in &layout.places {
             let cell = rows.cell(self.index, place.number);
             let font = if cell.is_mono { theme::mono() } else { theme::body() };

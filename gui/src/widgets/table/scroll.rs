@@ -63,7 +63,12 @@ pub(super) fn bar(
 
 /// Keys go to the table that has the focus, and to the one there is when nothing has it.
 pub(super) fn has_keys(ui: &Ui, whole: &Response) -> bool {
-    let is_free = ui.memory(|memory| memory.focused().is_none_or(|id| id == whole.id));
+    is_free(ui, whole.id)
+}
+
+/// Nothing else is typed into.
+pub(super) fn is_free(ui: &Ui, body: Id) -> bool {
+    let is_free = ui.memory(|memory| memory.focused().is_none_or(|id| id == body));
     is_free && !egui::Popup::is_any_open(ui.ctx())
 }
 
