@@ -8,7 +8,7 @@ use common::rule::Level;
 use serde::{Deserialize, Serialize};
 
 use super::alert_row::AlertRow;
-use super::marks::Marks;
+use super::marks::{Marks, Reach};
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Grouping {
@@ -164,8 +164,17 @@ impl AlertList {
 
     fn arrange_with(&mut self, marks: &mut Marks<Key>) {
         let before = std::mem::take(&mut self.lines);
+        let was_alert = matches!(marks.cursor(), Some(Key::Alert(_)));
         self.arrange();
         marks.follow(&before, &self.lines);
+        let Some(Key::Group(key)) = marks.cursor().filter(|_| was_alert).cloned() else { return };
+        // From one alert to the next: the same key once more must not decide on a whole group.
+        match self.group(&key).and_then(|group| group.alerts.first()) {
+            Some(first) if !self.is_folded(&key) => {
+                marks.choose(&self.lines, &Key::Alert(*first), Reach::Only);
+            }
+            _ => marks.choose(&self.lines, &Key::Group(key), Reach::Toggle),
+        }
     }
 
     fn group_key(&self, row: &AlertRow) -> Box<str> {
@@ -176,23 +185,27 @@ impl AlertList {
     }
 
     fn arrange(&mut self) {
-        let mut rows: Vec<&AlertRow> =
-            self.rows.values().filter(|row| self.choice.takes(row)).collect();
+        let mut rows: Vec<&AlertRow> = self.rows.values().collect();
         rows.sort_by_key(|row| std::cmp::Reverse((row.time_ns, row.id)));
-        self.shown = rows.len() as u64;
         let mut groups: Vec<Group> = Vec::new();
         let mut places: BTreeMap<Box<str>, usize> = BTreeMap::new();
         for row in rows {
             let key = self.group_key(row);
             let at = *places.entry(key.clone()).or_insert_with(|| {
-                groups.push(Group { key, alerts: Vec::new(), worst: row.level, new: 0 });
+                groups.push(Group { key, alerts: Vec::new(), worst: Level::default(), new: 0 });
                 groups.len() - 1
             });
+            // A group keeps its place while one decides on what is in it.
+            if !self.choice.takes(row) {
+                continue;
+            }
             let group = &mut groups[at];
             group.alerts.push(row.id);
             group.worst = group.worst.max(row.level);
             group.new += u64::from(row.status == Status::New);
         }
+        groups.retain(|group| !group.alerts.is_empty());
+        self.shown = groups.iter().map(|group| group.alerts.len() as u64).sum();
         self.lines.clear();
         for group in &groups {
             self.lines.push(Key::Group(group.key.clone()));

@@ -1,5 +1,4 @@
 use super::*;
-use crate::state::marks::Reach;
 use crate::state::row::Text;
 
 fn alert(id: u64, rule: &str, pid: u32, level: Level) -> AlertRow {
@@ -60,7 +59,7 @@ fn folding_keeps_a_place() {
     marks.choose(list.lines(), &Key::Alert(3), Reach::Only);
     list.fold("a", true, &mut marks);
     assert_eq!(lines(&list), "a b 2");
-    assert_eq!(marks.cursor(), Some(&Key::Group("b".into())));
+    assert_eq!(marks.cursor(), Some(&Key::Alert(2)));
     assert_eq!(list.shown(), 3, "folded ones count");
     assert!(list.unfold_to(1, &mut marks));
     assert_eq!(lines(&list), "a 3 1 b 2");
@@ -77,6 +76,22 @@ fn what_is_decided_leaves_and_the_next_is_looked_at() {
     assert_eq!(marks.cursor(), Some(&Key::Alert(1)));
     list.choose(Choice { statuses: vec![Status::Resolved], ..Choice::default() }, &mut marks);
     assert_eq!(lines(&list), "a 3");
+}
+
+#[test]
+fn deciding_on_one_never_leads_to_a_group() {
+    let (mut list, mut marks) = list();
+    marks.choose(list.lines(), &Key::Alert(1), Reach::Only);
+    let resolved =
+        |id, rule| AlertRow { status: Status::Resolved, ..alert(id, rule, 1, Level::Low) };
+    list.fold("b", true, &mut marks);
+    list.add(vec![resolved(1, "a")], &mut marks);
+    assert_eq!(marks.cursor(), Some(&Key::Group("b".into())));
+    assert_eq!(list.meant(&marks), [] as [u64; 0], "looked at, but not chosen");
+    list.fold("b", false, &mut marks);
+    marks.choose(list.lines(), &Key::Alert(3), Reach::Only);
+    list.add(vec![resolved(3, "a")], &mut marks);
+    assert_eq!(list.meant(&marks), [2]);
 }
 
 #[test]

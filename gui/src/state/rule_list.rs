@@ -117,7 +117,7 @@ fn fits(rule: &RuleInfo, words: &[&str]) -> bool {
         rule.title.as_str(),
         &rule.id,
         rule.level.name(),
-        rule.state.name(),
+        state_name(rule.state),
         rule.origin.name(),
         &rule.file,
         rule.reason.as_deref().unwrap_or_default(),
@@ -129,6 +129,14 @@ fn fits(rule: &RuleInfo, words: &[&str]) -> bool {
     }
     let text = text.to_lowercase();
     words.iter().all(|word| text.contains(word))
+}
+
+/// As people read it.
+pub fn state_name(state: RuleState) -> &'static str {
+    match state {
+        RuleState::Active => "enabled",
+        other => other.name(),
+    }
 }
 
 /// Ids are told to the recorder as patterns: one that reads as a pattern of another kind would mean

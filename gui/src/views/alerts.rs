@@ -243,6 +243,7 @@ impl Alerts {
         let name = lines::name(self.list.choice().grouping);
         let specs = lines::specs(self.list.choice().grouping);
         let selected = self.marks.cursor().and_then(|key| self.position(key));
+        let reach = parts::reach(ui);
         let has_keys = table::takes_keys(ui, name);
         let mut rows = AlertLines {
             list: &self.list,
@@ -259,7 +260,7 @@ impl Alerts {
         cx.actions.append(&mut rows.actions);
         cx.settings.columns.insert(name.to_owned(), remembered);
         if let Some(at) = outcome.selected {
-            self.choose(at, outcome.is_for_menu, ui);
+            self.choose(at, outcome.is_for_menu, reach);
         }
         if let Some(at) = outcome.opened {
             self.open(at, cx);
@@ -272,11 +273,11 @@ impl Alerts {
         }
     }
 
-    fn choose(&mut self, at: u64, is_for_menu: bool, ui: &Ui) {
+    fn choose(&mut self, at: u64, is_for_menu: bool, reach: Reach) {
         let Some(key) = self.list.lines().get(at as usize).cloned() else { return };
         self.wanted = None;
         if !(is_for_menu && self.marks.contains(&key)) {
-            self.marks.choose(self.list.lines(), &key, parts::reach(ui));
+            self.marks.choose(self.list.lines(), &key, reach);
         }
     }
 

@@ -120,7 +120,9 @@ impl View for Binaries {
     fn live(&mut self, live: &Live, cx: &mut Context<'_>) {
         let is_due = cx.clock.now_ns.saturating_sub(self.listed_at) > PATIENCE_NS;
         let has_begun = live.rows.iter().any(|row| !row.is_end);
-        let is_open = cx.scope.span.is_open();
+        // Nothing moves under the eyes of who reads further down.
+        let is_at_top = cx.settings.is_following && self.table.top < 0.5;
+        let is_open = cx.scope.span.is_open() && is_at_top;
         if is_open && is_due && has_begun && self.is_known && !self.listing.is_waiting() {
             self.ask_list(cx);
         }
@@ -251,6 +253,7 @@ impl Binaries {
     fn table(&mut self, ui: &mut Ui, cx: &mut Context<'_>) {
         let at = |key: &Box<str>| self.keys.iter().position(|known| known == key);
         let selected = self.marks.cursor().and_then(at).map(|at| at as u64);
+        let reach = parts::reach(ui);
         let has_keys = table::takes_keys(ui, NAME);
         let mut rows = BinaryLines {
             rows: &self.rows,
@@ -277,7 +280,7 @@ impl Binaries {
         {
             self.wanted = None;
             if !(outcome.is_for_menu && self.marks.contains(&key)) {
-                self.marks.choose(&self.keys, &key, parts::reach(ui));
+                self.marks.choose(&self.keys, &key, reach);
             }
         }
         if let Some(at) = outcome.opened

@@ -87,9 +87,16 @@ pub(super) fn failed(ui: &mut Ui, trouble: &Trouble, cx: &mut Context<'_>) {
     });
 }
 
-/// By what is held while a row is chosen.
+/// By what was held when a row was chosen; it may be let go by now. Asked before a table takes its
+/// keys away.
 pub(super) fn reach(ui: &Ui) -> Reach {
-    let held = ui.input(|input| input.modifiers);
+    let of_event = |event: &egui::Event| match event {
+        egui::Event::Key { pressed: true, modifiers, .. }
+        | egui::Event::PointerButton { modifiers, .. } => Some(*modifiers),
+        _ => None,
+    };
+    let held =
+        ui.input(|input| input.events.iter().rev().find_map(of_event).unwrap_or(input.modifiers));
     match (held.shift, held.command) {
         (true, _) => Reach::Extend,
         (false, true) => Reach::Toggle,
@@ -97,9 +104,17 @@ pub(super) fn reach(ui: &Ui) -> Reach {
     }
 }
 
-/// A key without modifiers.
-pub(super) fn pressed(ui: &Ui, key: egui::Key) -> bool {
-    ui.input_mut(|input| input.modifiers.is_none() && input.consume_key(egui::Modifiers::NONE, key))
+/// A key without modifiers. Takes it away.
+pub(super) fn pressed(ui: &Ui, wanted: egui::Key) -> bool {
+    let is_it = |event: &egui::Event| {
+        matches!(event, egui::Event::Key { key, pressed: true, modifiers, .. }
+            if *key == wanted && modifiers.is_none())
+    };
+    ui.input_mut(|input| {
+        let count = input.events.len();
+        input.events.retain(|event| !is_it(event));
+        input.events.len() < count
+    })
 }
 
 pub(super) fn wants_all(ui: &Ui) -> bool {
@@ -125,9 +140,11 @@ pub(super) fn field(
     response
 }
 
-/// Enter in a field of one line.
+/// Enter in a field of one line. Takes the key away: it would open a row of the table below.
 pub(super) fn entered(ui: &Ui, response: &egui::Response) -> bool {
-    response.lost_focus() && ui.input(|input| input.key_pressed(egui::Key::Enter))
+    let consume =
+        |input: &mut egui::InputState| input.consume_key(egui::Modifiers::NONE, egui::Key::Enter);
+    response.lost_focus() && ui.input_mut(consume)
 }
 
 /// Text in the colour of what is not looked at first.

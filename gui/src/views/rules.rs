@@ -22,6 +22,8 @@ use hunt::Hunt;
 use lines::RuleLines;
 
 const NAME: &str = "Rules";
+/// How often each fired is asked for not more often.
+const PATIENCE_NS: i64 = 30_000_000_000;
 
 #[derive(Default)]
 pub(super) struct Rules {
@@ -43,6 +45,7 @@ pub(super) struct Rules {
     removing: Option<Vec<String>>,
     editor: Editor,
     hunt: Hunt,
+    listed_at: i64,
     watching: Asked,
     listing: Asked,
     showing: Asked,
@@ -56,13 +59,13 @@ impl View for Rules {
 
     fn refresh(&mut self, cx: &mut Context<'_>) {
         self.watching.ask(cx.link, Request::Rules(Ask::Watch));
-        self.listing.ask(cx.link, Request::Rules(Ask::List));
+        self.ask_list(cx);
     }
 
     fn answer(&mut self, reply: Reply, cx: &mut Context<'_>) -> Option<Reply> {
         if self.watching.is(reply.ticket) {
             match reply.result {
-                Ok(_) => self.listing.ask(cx.link, Request::Rules(Ask::List)),
+                Ok(_) => self.ask_list(cx),
                 Err(_) => self.watching.cancel(cx.link),
             }
         } else if self.listing.take(reply.ticket) {
@@ -80,7 +83,7 @@ impl View for Rules {
                 Ok(answer) => {
                     self.trouble = None;
                     self.remark = remark(&answer);
-                    self.listing.ask(cx.link, Request::Rules(Ask::List));
+                    self.ask_list(cx);
                 }
                 Err(trouble) => self.trouble = Some(trouble),
             }
@@ -91,7 +94,13 @@ impl View for Rules {
         None
     }
 
-    fn live(&mut self, _live: &Live, _cx: &mut Context<'_>) {}
+    /// Rules change by a signal; how often each fired does not.
+    fn live(&mut self, _live: &Live, cx: &mut Context<'_>) {
+        let is_due = cx.clock.now_ns.saturating_sub(self.listed_at) > PATIENCE_NS;
+        if is_due && !self.listing.is_waiting() {
+            self.ask_list(cx);
+        }
+    }
 
     fn ui(&mut self, ui: &mut Ui, cx: &mut Context<'_>) {
         self.top_bar(ui, cx);
@@ -154,6 +163,11 @@ fn remark(answer: &Answer) -> Option<String> {
 }
 
 impl Rules {
+    fn ask_list(&mut self, cx: &mut Context<'_>) {
+        self.listing.ask(cx.link, Request::Rules(Ask::List));
+        self.listed_at = cx.clock.now_ns;
+    }
+
     fn take_list(&mut self, result: Result<Answer, Trouble>) {
         match result {
             Ok(Answer::Rules(Found::List(rules))) => {
@@ -212,6 +226,7 @@ impl Rules {
     fn table(&mut self, ui: &mut Ui, cx: &mut Context<'_>) {
         let at = |key: &Key| self.list.keys().iter().position(|known| known == key);
         let selected = self.marks.cursor().and_then(at).map(|at| at as u64);
+        let reach = parts::reach(ui);
         let has_keys = table::takes_keys(ui, NAME);
         let mut rows = RuleLines {
             list: &self.list,
@@ -234,7 +249,7 @@ impl Rules {
         cx.actions.append(&mut rows.actions);
         cx.settings.columns.insert(NAME.to_owned(), remembered);
         if let Some(at) = outcome.selected {
-            self.choose(at, outcome.is_for_menu, ui);
+            self.choose(at, outcome.is_for_menu, reach);
         }
         if let Some(order) = outcome.title.and_then(lines::order_of) {
             let order = if order == self.list.order() { Order::Level } else { order };
@@ -248,10 +263,10 @@ impl Rules {
         }
     }
 
-    fn choose(&mut self, at: u64, is_for_menu: bool, ui: &Ui) {
+    fn choose(&mut self, at: u64, is_for_menu: bool, reach: Reach) {
         let Some(key) = self.list.keys().get(at as usize).cloned() else { return };
         if !(is_for_menu && self.marks.contains(&key)) {
-            self.marks.choose(self.list.keys(), &key, parts::reach(ui));
+            self.marks.choose(self.list.keys(), &key, reach);
         }
     }
 

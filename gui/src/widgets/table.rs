@@ -16,6 +16,8 @@ use crate::theme::{self, ROW_HEIGHT, Tokens};
 const PADDING: f32 = 6.0;
 const BAR_WIDTH: f32 = 10.0;
 const LEAST_WIDTH: f32 = 30.0;
+/// Of the mark before the title of a heading.
+const MARK_WIDTH: f32 = 112.0;
 
 /// A column as its table has it by default.
 #[derive(Debug, Clone, Copy)]
@@ -51,8 +53,8 @@ pub trait Rows {
     fn is_chosen(&self, _index: u64) -> Option<bool> {
         None
     }
-    /// Of a row that stands above others and has no columns.
-    fn heading(&self, _index: u64) -> Option<Cell> {
+    /// Of a row that stands above others and has no columns: a mark and a title.
+    fn heading(&self, _index: u64) -> Option<(Cell, Cell)> {
         None
     }
 }
@@ -330,6 +332,7 @@ impl Row<'_> {
         let ground = match (self.is_selected, response.hovered()) {
             (true, _) => Some(tokens.selection),
             (false, true) => Some(tokens.hover),
+            (false, false) if rows.heading(self.index).is_some() => Some(tokens.panel),
             (false, false) => None,
         };
         if let Some(ground) = ground {
@@ -341,9 +344,12 @@ impl Row<'_> {
             ui.painter_at(self.body).rect_filled(mark, 0.0, tokens.accent);
         }
         let painter = ui.painter_at(self.body);
-        if let Some(cell) = rows.heading(self.index) {
-            let color = cell.color.unwrap_or(tokens.text);
-            paint(&painter, self.rect, cell.text, theme::body(), color, false);
+        if let Some((mark, title)) = rows.heading(self.index) {
+            let (left, right) = self.rect.split_left_right_at_x(self.rect.left() + MARK_WIDTH);
+            for (rect, cell) in [(left, mark), (right, title)] {
+                let color = cell.color.unwrap_or(tokens.text);
+                paint(&painter, rect, cell.text, theme::body(), color, false);
+            }
         }
         for place in &layout.places {
             let cell = rows.cell(self.index, place.number);

@@ -107,9 +107,8 @@ impl AlertLines<'_> {
                 format!("{}  pid {}", text::line(row.title()), row.process.pid)
             }
         };
-        let mark = level_mark(group.worst);
         let count = counted(group.alerts.len() as u64, "alert");
-        let mut title = format!("{mark} {}   {what}   {count}", group.worst.name());
+        let mut title = format!("{what}   ·   {count}");
         if group.new > 0 {
             title.push_str(&format!(", {} new", group.new));
         }
@@ -172,14 +171,16 @@ impl Rows for AlertLines<'_> {
         }
     }
 
-    fn heading(&self, index: u64) -> Option<Cell> {
+    fn heading(&self, index: u64) -> Option<(Cell, Cell)> {
         let group = self.group(index)?;
         let fold = if self.list.is_folded(&group.key) { "⏵" } else { "⏷" };
-        Some(Cell {
-            text: format!("{fold} {}", self.title(group)),
+        let (mark, level) = (level_mark(group.worst), group.worst.name());
+        let mark = Cell {
+            text: format!("{fold} {mark} {level}"),
             color: Some(self.tokens.level(group.worst)),
             is_mono: false,
-        })
+        };
+        Some((mark, Cell { text: self.title(group), ..Cell::default() }))
     }
 
     fn cell(&self, index: u64, column: usize) -> Cell {
@@ -218,7 +219,7 @@ impl Rows for AlertLines<'_> {
     fn label(&self, index: u64) -> String {
         if let Some(group) = self.group(index) {
             let fold = if self.list.is_folded(&group.key) { "folded" } else { "unfolded" };
-            return format!("group, {}, {fold}", self.title(group));
+            return format!("group, {}, {}, {fold}", group.worst.name(), self.title(group));
         }
         let Some(row) = self.alert(index) else { return String::new() };
         format!(

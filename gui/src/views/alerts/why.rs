@@ -25,10 +25,10 @@ pub(super) fn show(ui: &mut Ui, cx: &mut Context<'_>, alert: &Alert<'_>) {
     egui::ScrollArea::vertical().id_salt("alert").auto_shrink(false).show(ui, |ui| {
         ui.spacing_mut().item_spacing.y = 2.0;
         findings(ui, cx, alert);
-        rule(ui, cx, alert);
         correlation(ui, cx, alert);
         process(ui, cx, alert);
         history(ui, cx, alert);
+        rule(ui, cx, alert);
         about(ui, cx, alert);
     });
 }

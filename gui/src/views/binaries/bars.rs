@@ -21,6 +21,7 @@ impl Binaries {
             ui.horizontal_wrapped(|ui| {
                 let hint = "Path, hash, package";
                 let field = parts::field(ui, &mut self.words, "Find in binaries", hint, 170.0);
+                parts::entered(ui, &field);
                 if field.changed() {
                     self.arrange();
                     self.table.top = 0.0;

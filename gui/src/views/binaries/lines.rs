@@ -17,25 +17,27 @@ const fn spec(title: &'static str, width: f32) -> Spec {
     Spec { title, width, is_right: false, is_wide: false, is_shown: true }
 }
 
-const PATH: usize = 0;
-const RUNS: usize = 1;
-const FIRST: usize = 2;
-const LAST: usize = 3;
-const SIZE: usize = 4;
-const PACKAGE: usize = 5;
-const COPY: usize = 6;
-const ALERTS: usize = 7;
+const FILE: usize = 0;
+const PATH: usize = 1;
+const RUNS: usize = 2;
+const FIRST: usize = 3;
+const LAST: usize = 4;
+const SIZE: usize = 5;
+const PACKAGE: usize = 6;
+const COPY: usize = 7;
+const ALERTS: usize = 8;
 
 pub(super) const SPECS: &[Spec] = &[
-    Spec { is_wide: true, ..spec("path", 220.0) },
+    spec("file", 130.0),
+    Spec { is_wide: true, ..spec("path", 160.0) },
     Spec { is_right: true, ..spec("runs", 60.0) },
     Spec { is_right: true, ..spec("seen first", 116.0) },
     Spec { is_right: true, ..spec("run last", 116.0) },
     Spec { is_right: true, ..spec("size", 76.0) },
-    spec("package", 130.0),
-    spec("copy", 110.0),
+    spec("package", 120.0),
+    spec("copy", 96.0),
     Spec { is_right: true, ..spec("alerts", 52.0) },
-    spec("SHA-256", 140.0),
+    spec("SHA-256", 84.0),
 ];
 
 pub(super) fn order_of(column: usize) -> Option<Order> {
@@ -114,14 +116,18 @@ impl Rows for BinaryLines<'_> {
         let Some(row) = self.row(index) else { return Cell::default() };
         let plain = |text: String| Cell { text, ..Cell::default() };
         match column {
-            PATH => {
+            FILE => {
                 let mark = if row.is_notable { "⚠ " } else { "" };
+                let name = row.path.text.rsplit('/').next().unwrap_or_default();
+                Cell { text: format!("{mark}{}", text::line(name)), ..Cell::default() }
+            }
+            PATH => {
                 let others = match row.other_paths {
                     0 => String::new(),
                     others => format!("  +{others}"),
                 };
-                let text = format!("{mark}{}{others}", text::line(&row.path.text));
-                Cell { text, color: None, is_mono: true }
+                let text = format!("{}{others}", text::line(&row.path.text));
+                Cell { text, color: Some(self.tokens.weak), is_mono: true }
             }
             RUNS => plain(text::number(row.runs)),
             FIRST => plain(self.clock.short(row.first_ns)),

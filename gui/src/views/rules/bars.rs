@@ -4,7 +4,7 @@ use common::rule::RuleState;
 use eframe::egui::{self, Button, Frame, Margin, Panel, RichText, Ui};
 
 use super::Rules;
-use crate::state::rule_list::is_nameable;
+use crate::state::rule_list::{is_nameable, state_name};
 use crate::theme::Tokens;
 use crate::views::Context;
 use crate::views::parts::{self, counted};
@@ -18,6 +18,7 @@ impl Rules {
             ui.horizontal_wrapped(|ui| {
                 let hint = "Title, tag, level, state, …";
                 let field = parts::field(ui, &mut self.words, "Find in rules", hint, 240.0);
+                parts::entered(ui, &field);
                 if field.changed() {
                     self.narrow();
                 }
@@ -29,7 +30,7 @@ impl Rules {
                     let shown = format!("{count} {}", state_name(state));
                     let link = ui.add(Button::new(shown).frame(false));
                     if link.on_hover_text("Show only these").clicked() {
-                        state.name().clone_into(&mut self.words);
+                        state_name(state).clone_into(&mut self.words);
                         self.narrow();
                     }
                 }
@@ -111,12 +112,5 @@ impl Rules {
                 self.removing = None;
             }
         });
-    }
-}
-
-fn state_name(state: RuleState) -> &'static str {
-    match state {
-        RuleState::Active => "enabled",
-        other => other.name(),
     }
 }

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use common::rule::{Report, RuleState};
-use eframe::egui::{self, Button, Label, RichText, Role, TextEdit, Ui, WidgetInfo};
+use eframe::egui::text::{CCursor, CCursorRange};
+use eframe::egui::{self, Button, Id, Label, RichText, Role, TextEdit, Ui, WidgetInfo};
 
 use super::lines::{state_color, state_text};
 use crate::connection::files::{Answer as File, Ask as AskFile};
@@ -33,6 +34,8 @@ level: medium
 ";
 const NAME: &str = "my-rule.yml";
 
+const TEXT: &str = "rule text";
+
 #[derive(Default)]
 pub(super) struct Editor {
     is_open: bool,
@@ -43,6 +46,8 @@ pub(super) struct Editor {
     report: Option<Report>,
     /// Of which text the report is.
     reported: String,
+    /// To be gone to in the next frame: in this one the click takes the focus away.
+    wanted_line: Option<usize>,
     trouble: Option<Trouble>,
     /// What is to be tried on history.
     pub(super) wants_hunt: Option<String>,
@@ -119,6 +124,7 @@ impl Editor {
             .open(&mut is_open)
             .collapsible(false)
             .default_size([620.0, (screen.height() - 220.0).clamp(240.0, 560.0)])
+            .default_pos(screen.center_top() + egui::vec2(-310.0, 90.0))
             .max_size(screen.size() - egui::vec2(40.0, 60.0))
             .show(ctx, |ui| self.ui(ui, cx));
         let is_escaped = !egui::Popup::is_any_open(ctx)
@@ -128,6 +134,9 @@ impl Editor {
     }
 
     fn ui(&mut self, ui: &mut Ui, cx: &mut Context<'_>) {
+        if let Some(line) = self.wanted_line.take() {
+            go_to_line(ui, &self.text, line);
+        }
         parts::weak(
             ui,
             "Paste a rule in the Sigma format, or take one from a file. Nothing is in force before it is uploaded.",
@@ -148,17 +157,19 @@ impl Editor {
         egui::Panel::bottom("rule report").resizable(false).show_separator_line(false).show(
             ui,
             |ui| {
-                self.buttons(ui, cx);
                 parts::trouble_bar(ui, &mut self.trouble);
                 self.report(ui);
+                // At the lower edge, where they stay whatever is said above.
+                self.buttons(ui, cx);
             },
         );
         egui::ScrollArea::vertical().id_salt("rule editor").auto_shrink(false).show(ui, |ui| {
             let edit = TextEdit::multiline(&mut self.text)
                 .font(theme::mono())
                 .desired_width(f32::INFINITY)
-                .desired_rows(14)
-                .hint_text(EXAMPLE);
+                .min_size(ui.available_size())
+                .id(Id::unique(TEXT))
+                .hint_text("Paste the text of a rule here");
             let response = ui.add(edit);
             response.widget_info(|| {
                 let mut info =
@@ -210,7 +221,7 @@ impl Editor {
     }
 
     /// What became of the text, or would.
-    fn report(&self, ui: &mut Ui) {
+    fn report(&mut self, ui: &mut Ui) {
         let Some(report) = &self.report else { return };
         let tokens = Tokens::of(ui.ctx());
         let is_usable = report.rules.iter().any(|rule| rule.state != RuleState::Unusable);
@@ -223,6 +234,13 @@ impl Editor {
             (None, false, false) => ("✖ No rule in it can be used".to_owned(), tokens.failed),
         };
         ui.add(Label::new(RichText::new(title).color(color).strong()).wrap());
+        let reasons = report.rules.iter().filter_map(|rule| rule.reason.as_deref());
+        if let Some(line) = report.reason.as_deref().into_iter().chain(reasons).find_map(line_of)
+            && ui.button(format!("Go to line {line}")).clicked()
+        {
+            self.wanted_line = Some(line);
+            ui.ctx().request_repaint();
+        }
         if self.reported != self.text {
             parts::weak(ui, "the text was changed since");
         }
@@ -248,5 +266,39 @@ impl Editor {
                 }
             }
         });
+    }
+}
+
+/// `line 15, column 1: …` is 15.
+fn line_of(reason: &str) -> Option<usize> {
+    let after = reason.split("line ").nth(1)?;
+    let digits = after.split(|c: char| !c.is_ascii_digit()).next()?;
+    digits.parse().ok()
+}
+
+/// Puts the cursor there, with the line selected.
+fn go_to_line(ui: &Ui, text: &str, line: usize) {
+    let lines: Vec<&str> = text.split('\n').collect();
+    let at = line.saturating_sub(1).min(lines.len() - 1);
+    let start: usize = lines[..at].iter().map(|line| line.chars().count() + 1).sum();
+    let end = start + lines[at].chars().count();
+    let id = Id::unique(TEXT);
+    let mut state = egui::text_edit::TextEditState::load(ui.ctx(), id).unwrap_or_default();
+    let range = CCursorRange::two(CCursor::new(start), CCursor::new(end));
+    state.cursor.set_char_range(Some(range));
+    state.store(ui.ctx(), id);
+    ui.memory_mut(|memory| memory.request_focus(id));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_found_in_reasons() {
+        assert_eq!(line_of("line 15, column 1: did not find expected"), Some(15));
+        assert_eq!(line_of("rule: at line 3"), Some(3));
+        assert_eq!(line_of("a line too long"), None);
+        assert_eq!(line_of("no condition"), None);
     }
 }
