@@ -42,12 +42,10 @@ pub enum Answer {
 
 pub(super) async fn answer(ask: &Ask) -> Result<Answer, Trouble> {
     match ask {
-        Ask::ChooseToOpen { title } => {
-            choose("OpenFile", title, HashMap::new()).await.map(Answer::Chosen)
-        }
+        Ask::ChooseToOpen { title } => choose("OpenFile", title, HashMap::new()).await,
         Ask::ChooseToSave { title, name } => {
             let options = HashMap::from([("current_name", Variant::from(name.as_str()))]);
-            choose("SaveFile", title, options).await.map(Answer::Chosen)
+            choose("SaveFile", title, options).await
         }
         Ask::Read { path } => read(path).await,
     }
@@ -86,34 +84,37 @@ fn no_dialog(error: &zbus::Error) -> Trouble {
 async fn choose(
     method: &str,
     title: &str,
+    options: HashMap<&str, Variant<'_>>,
+) -> Result<Answer, Trouble> {
+    let chosen = async {
+        let session = Connection::session().await?;
+        choose_over(&session, method, title, options).await
+    };
+    chosen.await.map(Answer::Chosen).map_err(|error| no_dialog(&error))
+}
+
+async fn choose_over(
+    session: &Connection,
+    method: &str,
+    title: &str,
     mut options: HashMap<&str, Variant<'_>>,
-) -> Result<Option<PathBuf>, Trouble> {
-    let session = Connection::session().await.map_err(|error| no_dialog(&error))?;
+) -> zbus::Result<Option<PathBuf>> {
     let token = token();
     options.insert("handle_token", Variant::from(token.as_str()));
     // Listened to before it is asked for: the answer may be faster than that of the call.
-    let own = session.unique_name().map(|name| name.as_str()[1..].replace('.', "_"));
-    let path = format!("{PORTAL_PATH}/request/{}/{token}", own.unwrap_or_default());
-    let answers = async {
-        let request =
-            zbus::Proxy::new(&session, PORTAL, path, "org.freedesktop.portal.Request").await?;
-        request.receive_signal("Response").await
-    };
-    let mut answers = answers.await.map_err(|error| no_dialog(&error))?;
+    let own = session.unique_name().map_or("peer", |name| name.as_str().trim_start_matches(':'));
+    let path = format!("{PORTAL_PATH}/request/{}/{token}", own.replace('.', "_"));
+    let request = zbus::Proxy::new(session, PORTAL, path, "org.freedesktop.portal.Request").await?;
+    let mut answers = request.receive_signal("Response").await?;
     let portal =
-        zbus::Proxy::new(&session, PORTAL, PORTAL_PATH, "org.freedesktop.portal.FileChooser")
-            .await
-            .map_err(|error| no_dialog(&error))?;
+        zbus::Proxy::new(session, PORTAL, PORTAL_PATH, "org.freedesktop.portal.FileChooser")
+            .await?;
     // The first part names the window above which it opens: unknown, as eframe does not tell it.
-    let asked: Result<OwnedObjectPath, _> = portal.call(method, &("", title, options)).await;
-    asked.map_err(|error| no_dialog(&error))?;
+    let _: OwnedObjectPath = portal.call(method, &("", title, options)).await?;
     let Some(message) = answers.next().await else { return Ok(None) };
-    let (code, results): (u32, HashMap<String, OwnedVariant>) =
-        message.body().deserialize().map_err(|error| no_dialog(&error))?;
-    match code {
-        0 => Ok(uri_of(results).and_then(|uri| path_of(&uri))),
-        _ => Ok(None),
-    }
+    let (code, results): (u32, HashMap<String, OwnedVariant>) = message.body().deserialize()?;
+    // Any other code: the user has closed the dialog.
+    Ok(if code == 0 { uri_of(results).and_then(|uri| path_of(&uri)) } else { None })
 }
 
 /// Of each asking another.
@@ -156,6 +157,53 @@ mod tests {
         check("http://host/a", None);
         check("file:///tmp/%2", None);
         check("file:///tmp/%zz", None);
+    }
+
+    /// A desktop whose user takes the file at once, or closes the dialog.
+    struct Portal {
+        code: u32,
+    }
+
+    #[zbus::interface(name = "org.freedesktop.portal.FileChooser")]
+    impl Portal {
+        async fn save_file(
+            &self,
+            #[zbus(connection)] connection: &Connection,
+            _parent: &str,
+            title: &str,
+            options: HashMap<String, OwnedVariant>,
+        ) -> zbus::fdo::Result<OwnedObjectPath> {
+            assert_eq!(title, "Save it");
+            let text = |name: &str| String::try_from(options[name].clone()).unwrap();
+            let path = format!("{PORTAL_PATH}/request/peer/{}", text("handle_token"));
+            let uris = vec![format!("file:///tmp/{}", text("current_name"))];
+            let results = HashMap::from([("uris", Variant::from(uris))]);
+            let interface = "org.freedesktop.portal.Request";
+            let body = (self.code, results);
+            connection
+                .emit_signal(None::<&str>, path.as_str(), interface, "Response", &body)
+                .await?;
+            Ok(path.try_into().unwrap())
+        }
+    }
+
+    async fn saved(code: u32) -> Option<PathBuf> {
+        let (ours, theirs) = std::os::unix::net::UnixStream::pair().unwrap();
+        let guid = zbus::Guid::generate();
+        let server = zbus::connection::Builder::unix_stream(theirs)
+            .server(guid)
+            .p2p()
+            .serve_at(PORTAL_PATH, Portal { code });
+        let client = zbus::connection::Builder::unix_stream(ours).p2p();
+        let (_server, client) = tokio::try_join!(server.build(), client.build()).unwrap();
+        let options = HashMap::from([("current_name", Variant::from("a%20b"))]);
+        choose_over(&client, "SaveFile", "Save it", options).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn the_dialog_of_the_desktop_gives_a_path() {
+        assert_eq!(saved(0).await, Some("/tmp/a b".into()));
+        assert_eq!(saved(1).await, None);
     }
 
     #[tokio::test]

@@ -352,7 +352,7 @@ impl Alerts {
         }
         let decided = self.list.total();
         if decided > 0 {
-            let title = format!("Nothing is open: {} of other status or level.", decided);
+            let title = format!("Nothing is open: {decided} of other status or level.");
             parts::empty(ui, &title, |ui| {
                 if ui.button("Show all of them").clicked() {
                     let statuses = Status::ALL.to_vec();

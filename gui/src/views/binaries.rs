@@ -171,7 +171,7 @@ impl View for Binaries {
     }
 
     fn count(&self) -> Option<u64> {
-        self.is_known.then(|| self.keys.len() as u64)
+        self.is_known.then_some(self.keys.len() as u64)
     }
 }
 
@@ -234,11 +234,15 @@ impl Binaries {
 
     fn find_wanted(&mut self) {
         let Some(sha256) = self.wanted.clone() else { return };
-        if let Some(at) = self.keys.iter().position(|key| *key == sha256) {
+        if let Some(at) = self.position(&sha256) {
             self.wanted = None;
             self.marks.choose(&self.keys, &sha256, Reach::Only);
-            self.table.reveal(at as u64);
+            self.table.reveal(at);
         }
+    }
+
+    fn position(&self, sha256: &str) -> Option<u64> {
+        self.keys.iter().position(|key| **key == *sha256).map(|at| at as u64)
     }
 
     fn show_looked_at(&mut self, cx: &mut Context<'_>) {
@@ -251,8 +255,7 @@ impl Binaries {
     }
 
     fn table(&mut self, ui: &mut Ui, cx: &mut Context<'_>) {
-        let at = |key: &Box<str>| self.keys.iter().position(|known| known == key);
-        let selected = self.marks.cursor().and_then(at).map(|at| at as u64);
+        let selected = self.marks.cursor().and_then(|key| self.position(key));
         let reach = parts::reach(ui);
         let has_keys = table::takes_keys(ui, NAME);
         let mut rows = BinaryLines {
@@ -300,7 +303,7 @@ impl Binaries {
     fn meant(&self) -> Vec<String> {
         match &self.wanted {
             Some(sha256) => vec![sha256.to_string()],
-            None => self.marks.chosen().map(|key| key.to_string()).collect(),
+            None => self.marks.chosen().map(ToString::to_string).collect(),
         }
     }
 

@@ -68,7 +68,7 @@ impl Triage {
 
     /// One more, just now.
     pub(crate) fn raise(&mut self, time_ns: i64) -> Vec<Notice> {
-        let number = self.alerts.len() as i64;
+        let number = i64::try_from(self.alerts.len()).unwrap();
         let mut alert = later(&self.alerts[0], number);
         alert.event.timestamp = rfc3339(time_ns);
         self.alerts.push(alert);
