@@ -213,7 +213,9 @@ impl Alerts {
         match (self.wanted, self.marks.cursor()) {
             (Some(id), _) => Some(id),
             (None, Some(Key::Alert(id))) => Some(*id),
-            (None, _) => None,
+            // Of a group its newest.
+            (None, Some(Key::Group(key))) => self.list.group(key)?.alerts.first().copied(),
+            (None, None) => None,
         }
     }
 

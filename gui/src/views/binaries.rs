@@ -90,7 +90,7 @@ impl View for Binaries {
                 Ok(_) => {}
                 Err(trouble) => self.trouble = Some(trouble),
             }
-        } else if self.pinning.take(reply.ticket) {
+        } else if self.pinning.take(reply.ticket) || self.saving.take(reply.ticket) {
             self.done(reply.result, cx);
         } else if self.choosing.take(reply.ticket) {
             match reply.result {
@@ -101,8 +101,6 @@ impl View for Binaries {
                     self.path = Some(self.default_name());
                 }
             }
-        } else if self.saving.take(reply.ticket) {
-            self.done(reply.result, cx);
         } else if self.verifying.is(reply.ticket) {
             if let Ok(Answer::Binaries(Found::Progress { checked, total })) = reply.result {
                 self.progress = Some((checked, total));
