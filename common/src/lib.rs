@@ -15,3 +15,4 @@ pub mod nearest;
 pub mod record;
 pub mod rule;
 pub mod time;
+pub mod why;

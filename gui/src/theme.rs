@@ -120,6 +120,17 @@ pub fn state_mark(state: State) -> &'static str {
     }
 }
 
+/// A shape for each level, the same everywhere.
+pub fn level_mark(level: Level) -> &'static str {
+    match level {
+        Level::Informational => "△",
+        Level::Low => "▵",
+        Level::Medium => "▲",
+        Level::High => "▲▲",
+        Level::Critical => "▲▲▲",
+    }
+}
+
 pub fn mono() -> FontId {
     FontId::new(12.5, FontFamily::Monospace)
 }

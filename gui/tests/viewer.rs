@@ -3,13 +3,21 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "that is how a test fails")]
 
+#[path = "viewer/alerts.rs"]
+mod alerts;
+#[path = "viewer/binaries.rs"]
+mod binaries;
 #[path = "viewer/connection.rs"]
 mod connection;
 #[path = "viewer/fake.rs"]
 mod fake;
+#[path = "viewer/rules.rs"]
+mod rules;
 #[path = "viewer/select.rs"]
 mod select;
 #[path = "viewer/stage.rs"]
 mod stage;
 #[path = "viewer/timeline.rs"]
 mod timeline;
+#[path = "viewer/triage.rs"]
+mod triage;

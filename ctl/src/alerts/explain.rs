@@ -3,9 +3,9 @@
 use std::io::Write;
 
 use common::alert::{Alert, Correlation, FieldMatch};
+use common::why::{is_found, question};
 
 use super::mark::marked;
-use super::selections::is_found;
 use super::{get, heading, parse};
 use crate::command::Context;
 use crate::error::CommandError;
@@ -72,14 +72,6 @@ fn event(page: &mut Page<'_>, fields: &[FieldMatch], screen: &Screen) {
         };
         page.safe_item(&format!("    {value}"));
     }
-}
-
-/// `Image|endswith '/nc'`, `not Image|endswith '/nc'`
-fn question(field: &FieldMatch) -> String {
-    let not = if field.is_negated { "not " } else { "" };
-    let operator = field.operator.as_deref().map(|name| format!("|{name}")).unwrap_or_default();
-    let pattern = field.pattern.as_deref().map(|text| format!(" '{text}'")).unwrap_or_default();
-    format!("{not}{}{operator}{pattern}", field.field)
 }
 
 fn correlated(page: &mut Page<'_>, correlation: &Correlation) {

@@ -1,13 +1,12 @@
 //! Marks what a rule found in a value.
 
 use common::escape;
+use common::why::settled;
 
 use crate::screen::{Palette, Tone};
 
 /// The value, safe on a terminal, with the ranges (byte offsets into the value as it is) marked: by
 /// colour and underline, or by `»` and `«` where there is no colour.
-///
-/// Ranges may be of any kind: they are cut to the value, widened to whole characters and joined.
 pub(super) fn marked(value: &str, ranges: &[[usize; 2]], palette: Palette) -> String {
     let mut out = String::new();
     let mut at = 0;
@@ -32,23 +31,6 @@ fn plain(text: &str, palette: Palette) -> String {
     }
     // The value's own must not pass for marks.
     text.replace('»', "\\u{bb}").replace('«', "\\u{ab}")
-}
-
-/// In order, without overlap, not empty, on character boundaries.
-fn settled(value: &str, ranges: &[[usize; 2]]) -> Vec<[usize; 2]> {
-    let whole = |[start, end]: &[usize; 2]| {
-        [value.floor_char_boundary(*start), value.ceil_char_boundary(*end)]
-    };
-    let mut ranges: Vec<_> = ranges.iter().map(whole).filter(|[start, end]| start < end).collect();
-    ranges.sort_unstable();
-    let mut settled: Vec<[usize; 2]> = Vec::new();
-    for [start, end] in ranges {
-        match settled.last_mut() {
-            Some(last) if start <= last[1] => last[1] = last[1].max(end),
-            _ => settled.push([start, end]),
-        }
-    }
-    settled
 }
 
 #[cfg(test)]

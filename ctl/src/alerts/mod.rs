@@ -3,7 +3,6 @@
 mod explain;
 mod list;
 mod mark;
-mod selections;
 mod set;
 mod show;
 mod table;

@@ -8,11 +8,14 @@
 //! how. A test answers the same requests from a file, see `tests/`.
 
 pub mod alerts;
+pub mod binaries;
 mod connect;
+pub mod files;
 pub mod manager;
 mod pipe;
 pub mod processes;
 mod recorded;
+pub mod rules;
 mod trouble;
 mod worker;
 
@@ -40,7 +43,22 @@ pub struct Ticket(u64);
 pub enum Request {
     Processes(processes::Ask),
     Alerts(alerts::Ask),
+    Binaries(binaries::Ask),
+    Files(files::Ask),
     Manager(manager::Ask),
+    Rules(rules::Ask),
+}
+
+impl Request {
+    /// Answered until it is cancelled.
+    fn is_endless(&self) -> bool {
+        matches!(
+            self,
+            Request::Processes(processes::Ask::Follow { .. })
+                | Request::Alerts(alerts::Ask::Follow { .. })
+                | Request::Rules(rules::Ask::Watch)
+        )
+    }
 }
 
 /// What comes back.
@@ -48,7 +66,10 @@ pub enum Request {
 pub enum Answer {
     Processes(processes::Answer),
     Alerts(alerts::Answer),
+    Binaries(binaries::Answer),
+    Files(files::Answer),
     Manager(manager::Answer),
+    Rules(rules::Answer),
 }
 
 /// What the window tells the thread.

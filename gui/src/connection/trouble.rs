@@ -86,7 +86,10 @@ impl From<bus::Error> for Trouble {
                 .hint("it may have left the record by its age or size"),
             bus::Error::Ambiguous(_) => Self::new(Kind::NotFound, "several processes had this pid"),
             bus::Error::ReadOnly(text) => {
-                Self::new(Kind::ReadOnly, named("this is a recorded database", &text))
+                // The recorder's own words begin with what this is.
+                let text = if text.is_empty() { "this is a recorded database" } else { &text };
+                Self::new(Kind::ReadOnly, text)
+                    .hint("nothing can be changed in it: do this where the recorder runs")
             }
             bus::Error::Busy(text) => Self::new(Kind::Busy, named("the recorder is busy", &text))
                 .hint("end other queries, or try again"),

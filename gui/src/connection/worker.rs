@@ -13,8 +13,8 @@ use zbus::Connection;
 
 use super::recorded::Recorded;
 use super::{
-    Answer, Notice, Order, Request, ServiceEnd, Status, Target, Ticket, Trouble, alerts, connect,
-    manager, processes,
+    Answer, Notice, Order, Request, ServiceEnd, Status, Target, Ticket, Trouble, alerts, binaries,
+    connect, files, manager, processes, rules,
 };
 
 /// The recorder allows sixteen queries to all its clients.
@@ -214,9 +214,13 @@ impl Session {
                     follow(&connection, &filter, ticket, &replies).await
                 }
                 request => {
-                    // Never closed, so there always is a place at some time.
-                    let _place = places.acquire().await;
-                    answer(&connection, &request).await
+                    let teller = Teller { ticket, replies: &replies };
+                    let _place = match request.is_endless() {
+                        true => None,
+                        // Never closed, so there always is a place at some time.
+                        false => places.acquire().await.ok(),
+                    };
+                    answer(&connection, &request, teller).await
                 }
             };
             if let Err(trouble) = &end
@@ -230,11 +234,34 @@ impl Session {
     }
 }
 
-async fn answer(connection: &Connection, request: &Request) -> Result<Answer, Trouble> {
+/// Takes the answers before the last, where a question has several.
+#[derive(Clone, Copy)]
+pub(super) struct Teller<'r> {
+    ticket: Ticket,
+    replies: &'r Replies,
+}
+
+impl Teller<'_> {
+    /// False when the window is gone.
+    pub(super) async fn tell(self, answer: Answer) -> bool {
+        self.replies.send(Notice::Answer(self.ticket, Ok(answer))).await
+    }
+}
+
+async fn answer(
+    connection: &Connection,
+    request: &Request,
+    teller: Teller<'_>,
+) -> Result<Answer, Trouble> {
     Ok(match request {
         Request::Processes(ask) => Answer::Processes(processes::answer(connection, ask).await?),
-        Request::Alerts(ask) => Answer::Alerts(alerts::answer(connection, ask).await?),
+        Request::Alerts(ask) => Answer::Alerts(alerts::answer(connection, ask, teller).await?),
+        Request::Binaries(ask) => {
+            Answer::Binaries(binaries::answer(connection, ask, teller).await?)
+        }
+        Request::Files(ask) => Answer::Files(files::answer(ask).await?),
         Request::Manager(ask) => Answer::Manager(manager::answer(connection, ask).await?),
+        Request::Rules(ask) => Answer::Rules(rules::answer(connection, ask, teller).await?),
     })
 }
 

@@ -2,7 +2,7 @@
 //! were left.
 
 mod sections;
-mod widgets;
+pub(crate) mod widgets;
 
 use std::sync::Arc;
 

@@ -9,8 +9,8 @@ use eframe::egui::{self, RichText, Ui};
 
 use super::widgets::{mono_line, section, value};
 use crate::state::row::state_named;
-use crate::theme::{self, Tokens, state_mark};
-use crate::views::{Action, Context};
+use crate::theme::{self, Tokens, level_mark, state_mark};
+use crate::views::{Action, Context, Subject};
 use crate::widgets::text;
 
 /// Lines of a list; a process may have tens of thousands of empty arguments.
@@ -128,8 +128,14 @@ pub(super) fn alerts(ui: &mut Ui, cx: &mut Context<'_>, alerts: &[Alert<'_>]) {
             let tokens = Tokens::of(ui.ctx());
             ui.horizontal_wrapped(|ui| {
                 let level = alert.rule.level;
-                ui.colored_label(tokens.level(level), format!("▲ {}", level.name()));
-                ui.label(RichText::new(text::line(&alert.rule.name)).strong());
+                ui.colored_label(
+                    tokens.level(level),
+                    format!("{} {}", level_mark(level), level.name()),
+                );
+                let title = RichText::new(text::line(&alert.rule.name)).strong();
+                if ui.link(title).on_hover_text("Why it fired, and what was said of it").clicked() {
+                    cx.act(Action::LookAt(Subject::Alert(alert.alert.id)));
+                }
                 weak(ui, &alert.alert.status.name().replace('_', " "));
             });
             for field in alert.alert.fields.iter().take(20) {
@@ -286,6 +292,9 @@ pub(super) fn binary(ui: &mut Ui, cx: &mut Context<'_>, image: &Event<'_>) {
         value(ui, cx, "script", image.recorder.script.as_deref(), Some(Field::Script));
         if let Some(hash) = &image.process.hash {
             value(ui, cx, "SHA-256", Some(&hash.sha256), Some(Field::Sha256));
+            if ui.link("Everything known of this content").clicked() {
+                cx.act(Action::LookAt(Subject::Binary(hash.sha256.clone())));
+            }
             value(ui, cx, "SHA-1", Some(&hash.sha1), Some(Field::Sha1));
             value(ui, cx, "MD5", Some(&hash.md5), Some(Field::Md5));
         }

@@ -15,7 +15,7 @@ const NAMES: f32 = 112.0;
 const MOST_CHARS: usize = 4000;
 
 /// A section that folds and stays as it was left. `name` is what is remembered.
-pub(super) fn section(
+pub(crate) fn section(
     ui: &mut Ui,
     cx: &mut Context<'_>,
     name: &str,
@@ -33,7 +33,7 @@ pub(super) fn section(
 }
 
 /// A name and its value; nothing where there is none. With a field, a right click narrows to it.
-pub(super) fn value(
+pub(crate) fn value(
     ui: &mut Ui,
     cx: &mut Context<'_>,
     name: &str,
@@ -72,7 +72,7 @@ fn menu(ui: &mut Ui, cx: &mut Context<'_>, value: &str, field: Option<Field>) {
 }
 
 /// A value in a line of its own, in the face of commands.
-pub(super) fn mono_line(ui: &mut Ui, cx: &mut Context<'_>, value: &str, field: Option<Field>) {
+pub(crate) fn mono_line(ui: &mut Ui, cx: &mut Context<'_>, value: &str, field: Option<Field>) {
     let shown = RichText::new(text::whole(value, MOST_CHARS)).font(theme::mono());
     let response = ui.add(Label::new(shown).wrap());
     response.context_menu(|ui| menu(ui, cx, value, field));

@@ -3,7 +3,7 @@
 use common::id::ProcessId;
 
 use super::scope::Span;
-use crate::views::ViewId;
+use crate::views::{Subject, ViewId};
 
 /// How far back one can go.
 const MOST: usize = 200;
@@ -15,6 +15,8 @@ pub struct Place {
     pub filter: String,
     pub span: Span,
     pub process: Option<ProcessId>,
+    /// What the view looks at.
+    pub subject: Option<Subject>,
 }
 
 #[derive(Debug, Default)]
@@ -63,7 +65,13 @@ mod tests {
     use super::*;
 
     fn place(filter: &str) -> Place {
-        Place { view: ViewId::Timeline, filter: filter.to_owned(), span: Span::All, process: None }
+        Place {
+            view: ViewId::Timeline,
+            filter: filter.to_owned(),
+            span: Span::All,
+            process: None,
+            subject: None,
+        }
     }
 
     #[test]

@@ -4,6 +4,10 @@
 //! [`View`], and a line in the table below. The window gives it filter, range and selection, hands it
 //! answers and live records, and shows the details of the selected process beside it.
 
+mod alerts;
+mod binaries;
+mod parts;
+mod rules;
 mod timeline;
 
 use common::id::ProcessId;
@@ -51,6 +55,9 @@ macro_rules! views {
 
 views! {
     Timeline timeline::Timeline, "Processes", Num1, "What ran, in the order in which it began";
+    Alerts alerts::Alerts, "Alerts", Num4, "What rules fired on, and what people say of it";
+    Rules rules::Rules, "Rules", Num5, "What is looked for, and how often it was found";
+    Binaries binaries::Binaries, "Binaries", Num6, "Contents that ran, and the copies kept of them";
 }
 
 /// What is common to all views.
@@ -76,6 +83,21 @@ pub trait View {
         false
     }
 
+    /// Looks at something of its own kind; false where it has none of these.
+    fn look_at(&mut self, _subject: &Subject, _cx: &mut Context<'_>) -> bool {
+        false
+    }
+
+    /// What is looked at, so that one can come back to it.
+    fn subject(&self) -> Option<Subject> {
+        None
+    }
+
+    /// Asked for even while another view is seen: its count tells of something urgent.
+    fn is_always_fresh(&self) -> bool {
+        false
+    }
+
     /// Brings a time into sight, where that means something.
     fn go_to(&mut self, _time_ns: i64, _cx: &mut Context<'_>) {}
 
@@ -87,6 +109,26 @@ pub trait View {
     /// How many there are, for the list of views.
     fn count(&self) -> Option<u64> {
         None
+    }
+}
+
+/// Something that one of the views shows alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Subject {
+    Alert(u64),
+    /// By its id.
+    Rule(String),
+    /// By its SHA-256.
+    Binary(String),
+}
+
+impl Subject {
+    pub fn view(&self) -> ViewId {
+        match self {
+            Subject::Alert(_) => ViewId::Alerts,
+            Subject::Rule(_) => ViewId::Rules,
+            Subject::Binary(_) => ViewId::Binaries,
+        }
     }
 }
 
@@ -120,6 +162,8 @@ pub enum Action {
     SelectImage(ProcessId, i64),
     /// Looks at a process in another view. One can go back.
     Visit(ViewId, ProcessId),
+    /// Looks at something else in its view. One can go back.
+    LookAt(Subject),
     /// Shows something else. One can go back.
     SetFilter(String),
     /// Adds a condition to the filter. One can go back.

@@ -16,6 +16,8 @@ use crate::theme::{self, ROW_HEIGHT, Tokens};
 const PADDING: f32 = 6.0;
 const BAR_WIDTH: f32 = 10.0;
 const LEAST_WIDTH: f32 = 30.0;
+/// Of the mark before the title of a heading.
+const MARK_WIDTH: f32 = 112.0;
 
 /// A column as its table has it by default.
 #[derive(Debug, Clone, Copy)]
@@ -47,6 +49,14 @@ pub trait Rows {
     fn label(&self, index: u64) -> String;
     /// What a right click on a cell offers.
     fn menu(&mut self, ui: &mut Ui, index: u64, column: usize);
+    /// Whether it is chosen, where several can be; else the one that is looked at is.
+    fn is_chosen(&self, _index: u64) -> Option<bool> {
+        None
+    }
+    /// Of a row that stands above others and has no columns: a mark and a title.
+    fn heading(&self, _index: u64) -> Option<(Cell, Cell)> {
+        None
+    }
 }
 
 /// Where a table stands.
@@ -66,6 +76,8 @@ pub struct Outcome {
     pub visible: Range<u64>,
     /// Clicked, or gone to by keys.
     pub selected: Option<u64>,
+    /// That was a right click, which leaves what is chosen together as it is.
+    pub is_for_menu: bool,
     /// Double-clicked, or Enter.
     pub opened: Option<u64>,
     /// Title that was clicked.
@@ -107,6 +119,12 @@ pub fn columns<'c>(remembered: &'c mut Vec<Column>, specs: &[Spec]) -> &'c mut V
         }
     }
     remembered
+}
+
+/// Whether keys go to a table: it has the focus, or nothing has.
+pub fn takes_keys(ui: &Ui, name: &str) -> bool {
+    let body = Id::unique(("table", name)).with("body");
+    scroll::is_free(ui, body)
 }
 
 /// Draws a table into all there is of the `ui`. `name` tells it from other tables.
@@ -153,7 +171,9 @@ pub fn show(
     for index in outcome.visible.clone() {
         let rect =
             Rect::from_min_size(egui::pos2(body.left(), y), egui::vec2(body.width(), ROW_HEIGHT));
-        let row = Row { specs, index, rect, body, is_selected: selected == Some(index) };
+        let is_at = selected == Some(index);
+        let is_selected = rows.is_chosen(index).unwrap_or(is_at);
+        let row = Row { specs, index, rect, body, is_selected, is_at };
         row.show(ui, id, &layout, state, rows, &mut outcome);
         y += ROW_HEIGHT;
     }
@@ -271,6 +291,8 @@ struct Row<'t> {
     rect: Rect,
     body: Rect,
     is_selected: bool,
+    /// Where the keys are.
+    is_at: bool,
 }
 
 impl Row<'_> {
@@ -296,6 +318,7 @@ impl Row<'_> {
         });
         if response.clicked() || response.secondary_clicked() {
             outcome.selected = Some(self.index);
+            outcome.is_for_menu = response.secondary_clicked();
             ui.memory_mut(|memory| memory.request_focus(id.with("body")));
         }
         if response.double_clicked() {
@@ -309,17 +332,25 @@ impl Row<'_> {
         let ground = match (self.is_selected, response.hovered()) {
             (true, _) => Some(tokens.selection),
             (false, true) => Some(tokens.hover),
+            (false, false) if rows.heading(self.index).is_some() => Some(tokens.panel),
             (false, false) => None,
         };
         if let Some(ground) = ground {
             ui.painter_at(self.body).rect_filled(self.rect, 0.0, ground);
         }
-        if self.is_selected {
+        if self.is_at {
             // Not by colour alone.
             let mark = Rect::from_min_size(self.rect.min, egui::vec2(3.0, ROW_HEIGHT));
             ui.painter_at(self.body).rect_filled(mark, 0.0, tokens.accent);
         }
         let painter = ui.painter_at(self.body);
+        if let Some((mark, title)) = rows.heading(self.index) {
+            let (left, right) = self.rect.split_left_right_at_x(self.rect.left() + MARK_WIDTH);
+            for (rect, cell) in [(left, mark), (right, title)] {
+                let color = cell.color.unwrap_or(tokens.text);
+                paint(&painter, rect, cell.text, theme::body(), color, false);
+            }
+        }
         for place in &layout.places {
             let cell = rows.cell(self.index, place.number);
             let font = if cell.is_mono { theme::mono() } else { theme::body() };
@@ -356,36 +387,4 @@ fn paint(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_million_rows_keep_their_place() {
-        let mut state = TableState { page: 40.0, ..TableState::default() };
-        state.to_end(10_000_000);
-        assert!((state.top - 9_999_960.0).abs() < 1e-6);
-        state.reveal(9_999_960);
-        assert!((state.top - 9_999_960.0).abs() < 1e-6);
-        state.reveal(5_000_000);
-        assert!((state.top - 5_000_000.0).abs() < 1e-6);
-        state.top += 0.01;
-        assert!(state.top > 5_000_000.0);
-        state.clamp(100);
-        assert!((state.top - 60.0).abs() < 1e-6);
-    }
-
-    #[test]
-    fn columns_of_other_versions_are_put_right() {
-        let spec =
-            |title| Spec { title, width: 50.0, is_right: false, is_wide: false, is_shown: true };
-        let mut remembered = vec![
-            Column { name: "gone".to_owned(), width: 1.0, is_shown: true },
-            Column { name: "b".to_owned(), width: 70.0, is_shown: false },
-        ];
-        let names: Vec<(String, f32)> = columns(&mut remembered, &[spec("a"), spec("b")])
-            .iter()
-            .map(|column| (column.name.clone(), column.width))
-            .collect();
-        assert_eq!(names, [("b".to_owned(), 70.0), ("a".to_owned(), 50.0)]);
-    }
-}
+mod tests;

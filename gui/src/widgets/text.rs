@@ -77,6 +77,17 @@ impl Clock {
         }
     }
 
+    /// For a column: the time of today, else the day and the time to the second.
+    pub fn short(&self, ns: i64) -> String {
+        let (date, time) = (self.date(ns), self.time(ns));
+        if date == self.date(self.now_ns) {
+            return time;
+        }
+        // Without the year.
+        let (date, time) = (date.get(5..).unwrap_or(&date), time.get(..8).unwrap_or(&time));
+        format!("{date} {time}")
+    }
+
     /// `12 s ago`.
     pub fn ago(&self, ns: i64) -> String {
         let past = u64::try_from(self.now_ns.saturating_sub(ns)).unwrap_or(0);

@@ -222,6 +222,7 @@ impl Window {
             filter: self.settings.filter.clone(),
             span: self.settings.span,
             process: self.selected,
+            subject: self.views[self.view_at(self.settings.view)].subject(),
         }
     }
 

@@ -83,7 +83,19 @@ impl Window {
         if let Some(process) = self.selected {
             self.details.look_at(process, &mut self.link);
         }
+        self.refresh_urgent();
         self.refresh_seen();
+    }
+
+    /// Views that are kept fresh although another is seen.
+    fn refresh_urgent(&mut self) {
+        let mut views = std::mem::take(&mut self.views);
+        for view in views.iter_mut().filter(|view| view.is_always_fresh()) {
+            if self.stale.remove(&view.id()) {
+                view.refresh(&mut self.context());
+            }
+        }
+        self.views = views;
     }
 
     /// The view that is seen, if what it shows is stale.

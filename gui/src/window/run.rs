@@ -9,7 +9,7 @@ use crate::state::history::Place;
 use crate::state::narrow;
 use crate::state::scope::Span;
 use crate::state::settings::Appearance;
-use crate::views::Action;
+use crate::views::{Action, Subject};
 
 const ZOOM_STEP: f32 = 0.1;
 
@@ -39,6 +39,10 @@ impl Window {
                     self.details.look_at(process, &mut self.link);
                     self.settings.view = view;
                     self.refresh_seen();
+                }
+                Action::LookAt(subject) => {
+                    self.history.leave(self.place());
+                    self.look_at(&subject);
                 }
                 Action::SetFilter(filter) => self.go(&filter, self.settings.span),
                 Action::Narrow(condition) => {
@@ -72,6 +76,15 @@ impl Window {
         } else {
             self.set_scope(&place.filter, place.span);
         }
+        if let Some(subject) = &place.subject {
+            self.look_at(subject);
+        }
+    }
+
+    fn look_at(&mut self, subject: &Subject) {
+        self.settings.view = subject.view();
+        self.refresh_seen();
+        self.with_view(|view, cx| view.look_at(subject, cx));
     }
 
     fn run(&mut self, ctx: &egui::Context, command: Command) {

@@ -17,6 +17,7 @@ use gui::state::outline::part_width;
 use gui::state::row::Row;
 
 use crate::select::{began, matches};
+use crate::triage::Triage;
 
 pub(crate) struct Fake {
     end: ServiceEnd,
@@ -30,6 +31,7 @@ pub(crate) struct Fake {
     pub(crate) cancelled: Vec<Ticket>,
     /// Every request there was.
     pub(crate) asked: Vec<Request>,
+    pub(crate) triage: Triage,
 }
 
 impl Fake {
@@ -37,10 +39,15 @@ impl Fake {
         let lines = |text: &'static str| text.lines().filter(|line| !line.is_empty());
         let event = |line| serde_json::from_str(line).unwrap();
         let alert = |line| serde_json::from_str(line).unwrap();
+        let events: Vec<Event<'_>> =
+            lines(include_str!("../data/processes.ndjson")).map(event).collect();
+        let alerts: Vec<Alert<'_>> =
+            lines(include_str!("../data/alerts.ndjson")).map(alert).collect();
         Self {
             end,
-            events: lines(include_str!("../data/processes.ndjson")).map(event).collect(),
-            alerts: lines(include_str!("../data/alerts.ndjson")).map(alert).collect(),
+            triage: Triage::new(&alerts[0], &events[0]),
+            events,
+            alerts,
             health: serde_json::from_str(include_str!("../data/health.json")).unwrap(),
             following: Vec::new(),
             held: None,
@@ -105,6 +112,7 @@ impl Fake {
                 }
                 Order::Cancel(ticket) => {
                     self.following.retain(|(following, _)| *following != ticket);
+                    self.triage.cancel(ticket);
                     self.cancelled.push(ticket);
                 }
                 Order::Connect(_) | Order::Open(_) => self.connect(),
@@ -113,6 +121,15 @@ impl Fake {
     }
 
     fn answer(&mut self, ticket: Ticket, request: Request) {
+        if let Some(notices) = self.triage.answer(ticket, &request) {
+            for notice in notices {
+                match &mut self.held {
+                    Some(held) => held.push_back(notice),
+                    None => self.tell(notice),
+                }
+            }
+            return;
+        }
         let answer = match request {
             Request::Processes(Ask::Follow { filter }) => {
                 self.following.push((ticket, Filter::parse(&filter, 0).unwrap()));
@@ -124,6 +141,9 @@ impl Fake {
                 let is_meant = |alert: &&Alert<'_>| matches(&filter.expr, &alert.event);
                 let alerts = self.alerts.iter().filter(is_meant).cloned().collect();
                 Answer::Alerts(alerts::Answer::Page { alerts, cursor: None })
+            }
+            Request::Alerts(_) | Request::Rules(_) | Request::Binaries(_) | Request::Files(_) => {
+                panic!("answered elsewhere")
             }
             Request::Manager(manager::Ask::Health) => {
                 Answer::Manager(manager::Answer::Health(Box::new(self.health.clone())))

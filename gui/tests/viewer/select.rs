@@ -42,6 +42,7 @@ fn holds(term: &Term, event: &Event<'_>) -> bool {
         Field::Exe => text(process.executable.as_deref()),
         Field::Cmd => text(process.command_line.as_deref()),
         Field::User => text(event.user.as_ref().and_then(|user| user.name.as_deref())),
+        Field::Sha256 => text(process.hash.as_ref().map(|hash| hash.sha256.as_str())),
         Field::State => text(Some(&event.recorder.state)),
         Field::Id => match &term.test {
             Test::ProcessIn(ids) => ids.contains(&process.entity_id),

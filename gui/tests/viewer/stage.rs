@@ -139,6 +139,27 @@ impl Stage {
         found.unwrap_or_else(|| panic!("no row has {part:?}: {:#?}", self.rows()))
     }
 
+    /// A rule fires.
+    pub(crate) fn raise_alert(&mut self) {
+        let now_ns = self.now_ns.get();
+        for notice in self.fake().triage.raise(now_ns) {
+            self.fake().tell(notice);
+        }
+        self.settle();
+    }
+
+    /// Gives the keys to a field.
+    pub(crate) fn focus(&mut self, label: &str) {
+        self.harness.get_by_label(label).focus();
+        self.settle();
+    }
+
+    /// Clicks the first of several that have the same name.
+    pub(crate) fn click_first(&mut self, name: &str) {
+        self.harness.get_all_by_label(name).next().unwrap().click();
+        self.settle();
+    }
+
     /// Whether anything says this.
     pub(crate) fn says(&self, part: &str) -> bool {
         self.harness.query_all_by_label_contains(part).next().is_some()

@@ -1,6 +1,8 @@
 //! Moving in a table: wheel, bar and keys.
 
-use eframe::egui::{self, Id, Key, Modifiers, Rect, Response, Role, Sense, Ui, WidgetInfo};
+use eframe::egui::{
+    self, EventFilter, Id, Key, Modifiers, Rect, Response, Role, Sense, Ui, WidgetInfo,
+};
 
 use super::TableState;
 use crate::theme::{ROW_HEIGHT, Tokens};
@@ -63,7 +65,21 @@ pub(super) fn bar(
 
 /// Keys go to the table that has the focus, and to the one there is when nothing has it.
 pub(super) fn has_keys(ui: &Ui, whole: &Response) -> bool {
-    let is_free = ui.memory(|memory| memory.focused().is_none_or(|id| id == whole.id));
+    if whole.has_focus() {
+        // The arrows are for the rows, not for the widget beside the table.
+        let filter = EventFilter {
+            vertical_arrows: true,
+            horizontal_arrows: true,
+            ..EventFilter::default()
+        };
+        ui.memory_mut(|memory| memory.set_focus_lock_filter(whole.id, filter));
+    }
+    is_free(ui, whole.id)
+}
+
+/// Nothing else is typed into.
+pub(super) fn is_free(ui: &Ui, body: Id) -> bool {
+    let is_free = ui.memory(|memory| memory.focused().is_none_or(|id| id == body));
     is_free && !egui::Popup::is_any_open(ui.ctx())
 }
 

@@ -1,10 +1,38 @@
-//! Which lines of a rule's text are those of its selections.
-//!
-//! By indentation alone, of rules as people write them. In a text written otherwise nothing is
-//! marked, or a line too few.
+//! Why a rule fired, for people: which lines of its text matched, and what it found in which value.
 
-/// Each line, and whether it belongs to one of the selections.
-pub(super) fn is_found<'t>(text: &'t str, selections: &[String]) -> Vec<(&'t str, bool)> {
+use crate::alert::FieldMatch;
+
+/// Of each field what was asked: `Image|endswith '/nc'`, `not Image|endswith '/nc'`.
+pub fn question(field: &FieldMatch) -> String {
+    let not = if field.is_negated { "not " } else { "" };
+    let operator = field.operator.as_deref().map(|name| format!("|{name}")).unwrap_or_default();
+    let pattern = field.pattern.as_deref().map(|text| format!(" '{text}'")).unwrap_or_default();
+    format!("{not}{}{operator}{pattern}", field.field)
+}
+
+/// Ranges of bytes of a value in order, without overlap, not empty, on character boundaries. They
+/// may be of any kind: they are cut to the value, widened to whole characters and joined.
+pub fn settled(value: &str, ranges: &[[usize; 2]]) -> Vec<[usize; 2]> {
+    let whole = |[start, end]: &[usize; 2]| {
+        [value.floor_char_boundary(*start), value.ceil_char_boundary(*end)]
+    };
+    let mut ranges: Vec<_> = ranges.iter().map(whole).filter(|[start, end]| start < end).collect();
+    ranges.sort_unstable();
+    let mut settled: Vec<[usize; 2]> = Vec::new();
+    for [start, end] in ranges {
+        match settled.last_mut() {
+            Some(last) if start <= last[1] => last[1] = last[1].max(end),
+            _ => settled.push([start, end]),
+        }
+    }
+    settled
+}
+
+/// Each line of a rule's text, and whether it belongs to one of the selections.
+///
+/// By indentation alone, of rules as people write them. In a text written otherwise nothing is
+/// marked, or a line too few.
+pub fn is_found<'t>(text: &'t str, selections: &[String]) -> Vec<(&'t str, bool)> {
     let mut place = Place::Outside;
     text.lines()
         .map(|line| {

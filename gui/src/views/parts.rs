@@ -1,0 +1,174 @@
+//! What several views have: troubles in words, empty lists that teach, choices by keys.
+
+use common::alert::Status;
+use eframe::egui::{self, RichText, Role, Ui, WidgetInfo};
+
+use super::Context;
+use crate::commands::Command;
+use crate::connection::Trouble;
+use crate::state::alert_row::status_name;
+use crate::state::marks::Reach;
+use crate::theme::{self, Tokens};
+use crate::views::Action;
+use crate::widgets::text;
+
+/// What went wrong, and what to do about it, until it is dismissed.
+pub(super) fn trouble_bar(ui: &mut Ui, trouble: &mut Option<Trouble>) {
+    let Some(shown) = trouble.clone() else { return };
+    let tokens = Tokens::of(ui.ctx());
+    ui.horizontal_wrapped(|ui| {
+        ui.colored_label(tokens.failed, format!("⚠ {}", text::line(&shown.message)));
+        let close = ui.small_button("✖");
+        close.widget_info(|| WidgetInfo::labeled(Role::Button, true, "Dismiss the message"));
+        if close.clicked() {
+            *trouble = None;
+        }
+    });
+    hints(ui, &shown);
+}
+
+/// What to do, each command with a button that copies it.
+pub(super) fn hints(ui: &mut Ui, trouble: &Trouble) {
+    let tokens = Tokens::of(ui.ctx());
+    for hint in &trouble.hints {
+        ui.horizontal_wrapped(|ui| {
+            ui.colored_label(tokens.weak, "→");
+            for (number, part) in hint.split('`').enumerate().filter(|(_, part)| !part.is_empty()) {
+                if number % 2 == 0 {
+                    ui.label(text::line(part));
+                    continue;
+                }
+                ui.label(RichText::new(text::line(part)).font(theme::mono()));
+                let copy = ui.small_button("Copy");
+                let name = format!("Copy {part}");
+                copy.widget_info(|| WidgetInfo::labeled(Role::Button, true, &name));
+                if copy.clicked() {
+                    ui.ctx().copy_text(part.to_owned());
+                }
+            }
+        });
+    }
+}
+
+/// An empty list: what that means, and below it what can be done.
+pub(super) fn empty(ui: &mut Ui, title: &str, add: impl FnOnce(&mut Ui)) {
+    ui.add_space(ui.available_height() / 4.0);
+    ui.vertical_centered(|ui| {
+        ui.label(RichText::new(title).strong());
+        add(ui);
+    });
+}
+
+/// Offers to show more: no filter, a longer range.
+pub(super) fn offer_more(ui: &mut Ui, cx: &mut Context<'_>) {
+    let filter = cx.scope.filter.text().to_owned();
+    if !filter.is_empty() {
+        ui.label(RichText::new(text::line(&filter)).font(theme::mono()));
+        if ui.button("Clear the filter").clicked() {
+            cx.act(Action::Run(Command::ClearFilter));
+        }
+    }
+    let wider = cx.scope.span.wider();
+    if wider != cx.scope.span && ui.button(format!("Widen to {}", wider.name())).clicked() {
+        cx.act(Action::SetSpan(wider));
+    }
+}
+
+/// A list could not be had at all.
+pub(super) fn failed(ui: &mut Ui, trouble: &Trouble, cx: &mut Context<'_>) {
+    let tokens = Tokens::of(ui.ctx());
+    ui.add_space(ui.available_height() / 4.0);
+    ui.vertical_centered(|ui| {
+        ui.colored_label(tokens.failed, format!("⚠ {}", text::line(&trouble.message)));
+        hints(ui, trouble);
+        if ui.button("Try again").clicked() {
+            cx.act(Action::Run(Command::Refresh));
+        }
+    });
+}
+
+/// By what was held when a row was chosen; it may be let go by now. Asked before a table takes its
+/// keys away.
+pub(super) fn reach(ui: &Ui) -> Reach {
+    let of_event = |event: &egui::Event| match event {
+        egui::Event::Key { pressed: true, modifiers, .. }
+        | egui::Event::PointerButton { modifiers, .. } => Some(*modifiers),
+        _ => None,
+    };
+    let held =
+        ui.input(|input| input.events.iter().rev().find_map(of_event).unwrap_or(input.modifiers));
+    match (held.shift, held.command) {
+        (true, _) => Reach::Extend,
+        (false, true) => Reach::Toggle,
+        (false, false) => Reach::Only,
+    }
+}
+
+/// A key without modifiers. Takes it away.
+pub(super) fn pressed(ui: &Ui, wanted: egui::Key) -> bool {
+    let is_it = |event: &egui::Event| {
+        matches!(event, egui::Event::Key { key, pressed: true, modifiers, .. }
+            if *key == wanted && modifiers.is_none())
+    };
+    ui.input_mut(|input| {
+        let count = input.events.len();
+        input.events.retain(|event| !is_it(event));
+        input.events.len() < count
+    })
+}
+
+pub(super) fn wants_all(ui: &Ui) -> bool {
+    ui.input_mut(|input| input.consume_key(egui::Modifiers::COMMAND, egui::Key::A))
+}
+
+/// A field of one line with a name for people who cannot see it.
+pub(super) fn field(
+    ui: &mut Ui,
+    text: &mut String,
+    name: &str,
+    hint: &str,
+    width: f32,
+) -> egui::Response {
+    let edit = egui::TextEdit::singleline(text).hint_text(hint).desired_width(width);
+    let response = ui.add(edit);
+    let value = text.clone();
+    response.widget_info(|| {
+        let mut info = WidgetInfo::labeled(Role::TextInput, true, name);
+        info.current_text_value = Some(value.clone());
+        info
+    });
+    response
+}
+
+/// Enter in a field of one line. Takes the key away: it would open a row of the table below.
+pub(super) fn entered(ui: &Ui, response: &egui::Response) -> bool {
+    let consume =
+        |input: &mut egui::InputState| input.consume_key(egui::Modifiers::NONE, egui::Key::Enter);
+    response.lost_focus() && ui.input_mut(consume)
+}
+
+/// Text in the colour of what is not looked at first.
+pub(super) fn weak(ui: &mut Ui, text: impl Into<String>) -> egui::Response {
+    let tokens = Tokens::of(ui.ctx());
+    ui.add(egui::Label::new(RichText::new(text).color(tokens.weak)).wrap())
+}
+
+pub(super) fn status_mark(status: Status) -> &'static str {
+    match status {
+        Status::New => "●",
+        Status::InProgress => "▶",
+        Status::Resolved => "✔",
+        Status::FalsePositive => "✖",
+    }
+}
+
+/// `● new`
+pub(super) fn status_text(status: Status) -> String {
+    format!("{} {}", status_mark(status), status_name(status))
+}
+
+/// `3 alerts`
+pub(super) fn counted(count: u64, what: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{} {what}{plural}", text::number(count))
+}
