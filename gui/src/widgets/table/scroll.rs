@@ -1,6 +1,6 @@
 //! Moving in a table: wheel, bar and keys.
 
-use eframe::egui::{self, Id, Key, Modifiers, Rect, Response, Role, Sense, Ui, WidgetInfo};
+use eframe::egui::{self, Id, Key, Modifiers, Rect, Role, Sense, Ui, WidgetInfo};
 
 use super::TableState;
 use crate::theme::{ROW_HEIGHT, Tokens};
@@ -62,8 +62,8 @@ pub(super) fn bar(
 }
 
 /// Keys go to the table that has the focus, and to the one there is when nothing has it.
-pub(super) fn has_keys(ui: &Ui, whole: &Response) -> bool {
-    let is_free = ui.memory(|memory| memory.focused().is_none_or(|id| id == whole.id));
+pub(super) fn has_keys(ui: &Ui, whole: Id) -> bool {
+    let is_free = ui.memory(|memory| memory.focused().is_none_or(|id| id == whole));
     is_free && !egui::Popup::is_any_open(ui.ctx())
 }
 
