@@ -13,3 +13,5 @@ mod select;
 mod stage;
 #[path = "viewer/timeline.rs"]
 mod timeline;
+#[path = "viewer/tree.rs"]
+mod tree;

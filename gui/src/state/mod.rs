@@ -8,3 +8,4 @@ pub mod row;
 pub mod scope;
 pub mod settings;
 pub mod strip;
+pub mod tree;

@@ -5,6 +5,7 @@
 //! answers and live records, and shows the details of the selected process beside it.
 
 mod timeline;
+mod tree;
 
 use common::id::ProcessId;
 use eframe::egui::{Key, Ui};
@@ -51,6 +52,7 @@ macro_rules! views {
 
 views! {
     Timeline timeline::Timeline, "Processes", Num1, "What ran, in the order in which it began";
+    Tree tree::TreeView, "Tree", Num2, "Who started what: ancestors and descendants of a process";
 }
 
 /// What is common to all views.
