@@ -9,6 +9,8 @@ mod connection;
 mod fake;
 #[path = "viewer/select.rs"]
 mod select;
+#[path = "viewer/sessions.rs"]
+mod sessions;
 #[path = "viewer/stage.rs"]
 mod stage;
 #[path = "viewer/timeline.rs"]

@@ -6,6 +6,7 @@ pub mod narrow;
 pub mod outline;
 pub mod row;
 pub mod scope;
+pub mod sessions;
 pub mod settings;
 pub mod strip;
 pub mod tree;

@@ -4,6 +4,7 @@
 //! [`View`], and a line in the table below. The window gives it filter, range and selection, hands it
 //! answers and live records, and shows the details of the selected process beside it.
 
+mod sessions;
 mod timeline;
 mod tree;
 
@@ -53,6 +54,7 @@ macro_rules! views {
 views! {
     Timeline timeline::Timeline, "Processes", Num1, "What ran, in the order in which it began";
     Tree tree::TreeView, "Tree", Num2, "Who started what: ancestors and descendants of a process";
+    Sessions sessions::Sessions, "Sessions", Num3, "What one login, terminal or service ran, like a transcript";
 }
 
 /// What is common to all views.
