@@ -7,6 +7,8 @@
 mod connection;
 #[path = "viewer/fake.rs"]
 mod fake;
+#[path = "viewer/health.rs"]
+mod health;
 #[path = "viewer/select.rs"]
 mod select;
 #[path = "viewer/sessions.rs"]

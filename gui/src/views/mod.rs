@@ -4,6 +4,7 @@
 //! [`View`], and a line in the table below. The window gives it filter, range and selection, hands it
 //! answers and live records, and shows the details of the selected process beside it.
 
+mod health;
 mod sessions;
 mod timeline;
 mod tree;
@@ -55,6 +56,7 @@ views! {
     Timeline timeline::Timeline, "Processes", Num1, "What ran, in the order in which it began";
     Tree tree::TreeView, "Tree", Num2, "Who started what: ancestors and descendants of a process";
     Sessions sessions::Sessions, "Sessions", Num3, "What one login, terminal or service ran, like a transcript";
+    Health health::HealthView, "Health", Num7, "Whether the record is whole, and what to do where not";
 }
 
 /// What is common to all views.
