@@ -38,9 +38,9 @@ pub(super) const SPECS: &[Spec] = &[
     Spec { is_right: true, ..spec("pid", 60.0) },
     spec("state", 96.0),
     Spec { is_right: true, ..spec("ran for", 84.0) },
-    spec("user", 96.0),
-    spec("alerts", 76.0),
-    spec("container", 76.0),
+    spec("user", 126.0),
+    spec("alerts", 70.0),
+    spec("container", 66.0),
 ];
 
 /// Levels whose lines are drawn; deeper ones lose their left end.
@@ -214,6 +214,9 @@ fn who(row: &Row) -> String {
 fn tally(running: u32, failed: u32, killed: u32) -> String {
     let parts = [("⚡", killed, "killed"), ("✖", failed, "failed"), ("▶", running, "running")];
     let parts = parts.into_iter().filter(|(_, count, _)| *count > 0);
+    if running + failed + killed == 0 {
+        return "✔ none failed".to_owned();
+    }
     parts.map(|(mark, count, name)| format!("{mark} {count} {name}")).collect::<Vec<_>>().join(" ")
 }
 
