@@ -18,6 +18,7 @@ pub enum Command {
     ToggleFollow,
     ToggleOrder,
     ToggleDetails,
+    ShowInTree,
     CopyJson,
     CopyAsFilter,
     CopyCommandLine,
@@ -74,7 +75,7 @@ const fn keys(modifiers: Modifiers, key: Key) -> Option<KeyboardShortcut> {
 
 impl Command {
     pub fn all() -> impl Iterator<Item = Command> {
-        const FIXED: [Command; 24] = [
+        const FIXED: [Command; 25] = [
             Command::Connect,
             Command::Quit,
             Command::FocusFilter,
@@ -94,6 +95,7 @@ impl Command {
             Command::ZoomIn,
             Command::ZoomOut,
             Command::ZoomReset,
+            Command::ShowInTree,
             Command::Back,
             Command::Forward,
             Command::Escape,
@@ -144,6 +146,12 @@ impl Command {
             Command::ToggleDetails => {
                 info("Details", "Show or hide the panel beside the table", view, keys(CTRL, Key::D))
             }
+            Command::ShowInTree => info(
+                "Show in tree",
+                "The ancestors and descendants of the selected process",
+                go,
+                keys(CTRL, Key::T),
+            ),
             Command::CopyJson => info(
                 "Copy as JSON",
                 "Every image of the selected process",

@@ -11,13 +11,19 @@ mod binaries;
 mod connection;
 #[path = "viewer/fake.rs"]
 mod fake;
+#[path = "viewer/health.rs"]
+mod health;
 #[path = "viewer/rules.rs"]
 mod rules;
 #[path = "viewer/select.rs"]
 mod select;
+#[path = "viewer/sessions.rs"]
+mod sessions;
 #[path = "viewer/stage.rs"]
 mod stage;
 #[path = "viewer/timeline.rs"]
 mod timeline;
+#[path = "viewer/tree.rs"]
+mod tree;
 #[path = "viewer/triage.rs"]
 mod triage;

@@ -176,6 +176,11 @@ impl Asked {
         }
     }
 
+    /// It ended by itself.
+    pub fn forget(&mut self) {
+        self.ticket = None;
+    }
+
     pub fn is_waiting(&self) -> bool {
         self.ticket.is_some()
     }

@@ -12,5 +12,7 @@ pub mod outline;
 pub mod row;
 pub mod rule_list;
 pub mod scope;
+pub mod sessions;
 pub mod settings;
 pub mod strip;
+pub mod tree;

@@ -31,9 +31,12 @@ pub struct Row {
     /// Position in the store: names the record, and orders those of the same time.
     pub sequence: i64,
     pub id: ProcessId,
+    pub parent_id: Option<ProcessId>,
     pub ordinal: u32,
     /// When the image began.
     pub time_ns: i64,
+    /// When the process began.
+    pub start_ns: i64,
     /// This tells of the end. When the image began is then known for a process's first image only.
     pub is_end: bool,
     /// `exec`, `fork`, `running` or `end`.
@@ -46,6 +49,10 @@ pub struct Row {
     pub parent: Text,
     pub ppid: Option<u32>,
     pub tty: Text,
+    /// Session of the kernel: the pid of its leader.
+    pub sid: Option<u32>,
+    /// Login session of the audit system.
+    pub audit_session: Option<u32>,
     pub unit: Text,
     pub container: Text,
     pub working_directory: Text,
@@ -69,8 +76,10 @@ impl Row {
         Self {
             sequence: event.event.sequence,
             id: process.entity_id,
+            parent_id: process.parent.as_ref().map(|parent| parent.entity_id),
             ordinal: event.recorder.ordinal,
             time_ns: parse_rfc3339(time).unwrap_or(0),
+            start_ns: parse_rfc3339(&process.start).unwrap_or(0),
             is_end,
             action: event.event.action.as_ref().into(),
             name: Text::of(process.name.as_deref()),
@@ -84,6 +93,8 @@ impl Row {
             parent: Text::of(process.parent.as_ref().and_then(|p| p.executable.as_deref())),
             ppid: process.parent.as_ref().map(|parent| parent.pid),
             tty: Text::of(process.tty.as_ref().map(|tty| &*tty.name)),
+            sid: process.session_leader.as_ref().map(|leader| leader.pid),
+            audit_session: event.recorder.credentials.as_ref().and_then(|c| c.audit_session),
             unit: Text::of(event.recorder.unit.as_deref()),
             container: Text::of(event.container.as_ref().map(|container| &*container.id)),
             working_directory: Text::of(process.working_directory.as_deref()),
@@ -134,8 +145,10 @@ pub(crate) mod tests {
         Row {
             sequence,
             id: format!("3f2a9c81d0b4-{sequence}-{start:x}").parse().unwrap(),
+            parent_id: None,
             ordinal: 0,
             time_ns,
+            start_ns: time_ns,
             is_end: false,
             action: "exec".into(),
             name: Text::new("sh"),
@@ -146,6 +159,8 @@ pub(crate) mod tests {
             parent: Text::default(),
             ppid: None,
             tty: Text::default(),
+            sid: None,
+            audit_session: None,
             unit: Text::default(),
             container: Text::default(),
             working_directory: Text::default(),

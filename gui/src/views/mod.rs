@@ -6,9 +6,12 @@
 
 mod alerts;
 mod binaries;
+mod health;
 mod parts;
 mod rules;
+mod sessions;
 mod timeline;
+mod tree;
 
 use common::id::ProcessId;
 use eframe::egui::{Key, Ui};
@@ -55,9 +58,12 @@ macro_rules! views {
 
 views! {
     Timeline timeline::Timeline, "Processes", Num1, "What ran, in the order in which it began";
+    Tree tree::TreeView, "Tree", Num2, "Who started what: ancestors and descendants of a process";
+    Sessions sessions::Sessions, "Sessions", Num3, "What one login, terminal or service ran, like a transcript";
     Alerts alerts::Alerts, "Alerts", Num4, "What rules fired on, and what people say of it";
     Rules rules::Rules, "Rules", Num5, "What is looked for, and how often it was found";
     Binaries binaries::Binaries, "Binaries", Num6, "Contents that ran, and the copies kept of them";
+    Health health::HealthView, "Health", Num7, "Whether the record is whole, and what to do where not";
 }
 
 /// What is common to all views.

@@ -1,6 +1,6 @@
 //! Every process in the order in which it began.
 
-mod columns;
+pub(super) mod columns;
 
 use std::collections::HashMap;
 use std::ops::Range;

@@ -13,7 +13,8 @@ use super::text;
 use crate::state::settings::Column;
 use crate::theme::{self, ROW_HEIGHT, Tokens};
 
-const PADDING: f32 = 6.0;
+/// Between the edge of a column and its text.
+pub const PADDING: f32 = 6.0;
 const BAR_WIDTH: f32 = 10.0;
 const LEAST_WIDTH: f32 = 30.0;
 /// Of the mark before the title of a heading.
@@ -80,6 +81,8 @@ pub struct Outcome {
     pub is_for_menu: bool,
     /// Double-clicked, or Enter.
     pub opened: Option<u64>,
+    /// Column that was clicked in, and how far from its left edge.
+    pub clicked: Option<(usize, f32)>,
     /// Title that was clicked.
     pub title: Option<usize>,
     /// Scrolled by hand, so that it no longer stands where it was put.
@@ -123,8 +126,11 @@ pub fn columns<'c>(remembered: &'c mut Vec<Column>, specs: &[Spec]) -> &'c mut V
 
 /// Whether keys go to a table: it has the focus, or nothing has.
 pub fn takes_keys(ui: &Ui, name: &str) -> bool {
-    let body = Id::unique(("table", name)).with("body");
-    scroll::is_free(ui, body)
+    scroll::is_free(ui, body_id(name))
+}
+
+fn body_id(name: &str) -> Id {
+    Id::unique(("table", name)).with("body")
 }
 
 /// Draws a table into all there is of the `ui`. `name` tells it from other tables.
@@ -148,7 +154,7 @@ pub fn show(
     let total = rows.total();
 
     outcome.title = titles(ui, id, head, &layout, specs, columns);
-    let whole = ui.interact(body, id.with("body"), Sense::click());
+    let whole = ui.interact(body, body_id(name), Sense::click());
     whole.widget_info(|| WidgetInfo::labeled(Role::Table, true, name));
     outcome.is_scrolled = scroll::wheel(ui, body, state);
     outcome.is_scrolled |= scroll::bar(ui, id, body, BAR_WIDTH, state, total);
@@ -197,6 +203,10 @@ impl Place {
     fn rect(&self, y: egui::Rangef) -> Rect {
         Rect::from_x_y_ranges(self.left..=self.left + self.width, y)
     }
+
+    fn has(&self, x: f32) -> bool {
+        (self.left..self.left + self.width).contains(&x)
+    }
 }
 
 impl Layout {
@@ -223,8 +233,7 @@ impl Layout {
     }
 
     fn column_at(&self, x: f32) -> Option<usize> {
-        let is_there = |place: &&Place| (place.left..place.left + place.width).contains(&x);
-        self.places.iter().find(is_there).map(|place| place.number)
+        self.places.iter().find(|place| place.has(x)).map(|place| place.number)
     }
 }
 
@@ -320,6 +329,12 @@ impl Row<'_> {
             outcome.selected = Some(self.index);
             outcome.is_for_menu = response.secondary_clicked();
             ui.memory_mut(|memory| memory.request_focus(id.with("body")));
+        }
+        if response.clicked()
+            && let Some(at) = response.interact_pointer_pos()
+            && let Some(place) = layout.places.iter().find(|place| place.has(at.x))
+        {
+            outcome.clicked = Some((place.number, at.x - place.left));
         }
         if response.double_clicked() {
             outcome.opened = Some(self.index);

@@ -9,7 +9,7 @@ use crate::state::history::Place;
 use crate::state::narrow;
 use crate::state::scope::Span;
 use crate::state::settings::Appearance;
-use crate::views::{Action, Subject};
+use crate::views::{Action, Subject, ViewId};
 
 const ZOOM_STEP: f32 = 0.1;
 
@@ -115,6 +115,14 @@ impl Window {
             Command::ToggleFollow => self.settings.is_following = !self.settings.is_following,
             Command::ToggleOrder => self.settings.is_newest_first = !self.settings.is_newest_first,
             Command::ToggleDetails => self.settings.has_details = !self.settings.has_details,
+            Command::ShowInTree => match self.selected {
+                Some(process) if self.settings.view != ViewId::Tree => {
+                    self.actions.push(Action::Visit(ViewId::Tree, process));
+                }
+                // There, it looks at the selected process.
+                Some(_) => {}
+                None => self.say("select a process first".to_owned()),
+            },
             Command::CopyJson
             | Command::CopyAsFilter
             | Command::CopyCommandLine
@@ -198,6 +206,7 @@ impl Window {
         match command {
             Command::Back => self.history.can_go_back(),
             Command::Forward => self.history.can_go_forward(),
+            Command::ShowInTree => self.selected.is_some(),
             Command::CopyJson
             | Command::CopyAsFilter
             | Command::CopyCommandLine

@@ -185,7 +185,17 @@ impl Fake {
                 let images = self.events.iter().filter(is_it).cloned().collect();
                 processes::Answer::Process(Arc::new(images))
             }
-            Ask::Tree { id, .. } => processes::Answer::Tree(self.ancestors(&id)),
+            Ask::Tree { id, down, .. } => {
+                let mut found = self.ancestors(&id);
+                self.add_descendants(&mut found, down);
+                processes::Answer::Tree(found)
+            }
+            Ask::Top { field: "sid", filter, .. } => {
+                processes::Answer::Top(sessions(&selected(&filter)))
+            }
+            Ask::Top { field: "audit_session" | "tty" | "unit", .. } => {
+                processes::Answer::Top(Vec::new())
+            }
             Ask::Top { field, .. } => {
                 let count = |value: &str| Count {
                     value: value.to_owned(),
@@ -198,6 +208,32 @@ impl Fake {
                 processes::Answer::Top(values.iter().map(|value| count(value)).collect())
             }
             Ask::Follow { .. } => panic!("answered elsewhere"),
+        }
+    }
+
+    /// Below the last, so many generations: parents before children, of each the newest image.
+    fn add_descendants(&self, found: &mut Vec<Event<'static>>, down: u32) {
+        let mut level: Vec<_> =
+            found.last().map(|event| event.process.entity_id).into_iter().collect();
+        for _ in 0..down {
+            let mut next = Vec::new();
+            for parent in level {
+                for event in &self.events {
+                    let own = event.process.parent.as_ref().map(|parent| parent.entity_id);
+                    if own != Some(parent) {
+                        continue;
+                    }
+                    let id = event.process.entity_id;
+                    match found.iter_mut().find(|known| known.process.entity_id == id) {
+                        Some(known) => *known = event.clone(),
+                        None => {
+                            found.push(event.clone());
+                            next.push(id);
+                        }
+                    }
+                }
+            }
+            level = next;
         }
     }
 
@@ -215,6 +251,23 @@ impl Fake {
         }
         found
     }
+}
+
+/// As the recorder counts the values of a field.
+fn sessions(events: &[&Event<'_>]) -> Vec<Count> {
+    let mut counts: Vec<Count> = Vec::new();
+    for event in events {
+        let Some(leader) = &event.process.session_leader else { continue };
+        let (value, time_ns) = (leader.pid.to_string(), began(event));
+        match counts.iter_mut().find(|count| count.value == value) {
+            Some(known) => {
+                known.count += 1;
+                known.last_ns = known.last_ns.max(time_ns);
+            }
+            None => counts.push(Count { value, count: 1, first_ns: time_ns, last_ns: time_ns }),
+        }
+    }
+    counts
 }
 
 fn live_answer(live: Live) -> Answer {

@@ -37,6 +37,18 @@ fn holds(term: &Term, event: &Event<'_>) -> bool {
     };
     match term.field {
         Field::Time => number(began(event)),
+        Field::Ppid => process.parent.as_ref().is_some_and(|parent| number(parent.pid.into())),
+        Field::ParentId => process.parent.is_some(),
+        Field::Sid => {
+            let leader = process.session_leader.as_ref();
+            leader.is_some_and(|leader| number(leader.pid.into()))
+        }
+        Field::AuditSession => {
+            let credentials = event.recorder.credentials.as_ref();
+            let session = credentials.and_then(|credentials| credentials.audit_session);
+            session.is_some_and(|session| number(session.into()))
+        }
+        Field::Source => text(Some(&event.recorder.source)),
         Field::Pid => number(i64::from(process.pid)),
         Field::Name => text(process.name.as_deref()),
         Field::Exe => text(process.executable.as_deref()),

@@ -5,7 +5,7 @@ use common::record::State;
 use common::time;
 use eframe::egui::Ui;
 
-use super::super::Action;
+use super::super::{Action, ViewId};
 use super::turned;
 use crate::state::narrow::Condition;
 use crate::state::outline::Outline;
@@ -167,6 +167,9 @@ impl Rows for TimelineRows<'_> {
             self.actions.push(Action::Copy(row.id.to_string()));
         }
         ui.separator();
+        if ui.button("Show in tree").clicked() {
+            self.actions.push(Action::Visit(ViewId::Tree, row.id));
+        }
         if ui.button("Only children of this process").clicked() {
             let condition = Condition::equal(Field::ParentId, &row.id.to_string());
             self.actions.push(Action::SetFilter(condition.include));
@@ -225,7 +228,7 @@ fn condition(row: &Row, field: Field) -> Option<Condition> {
 }
 
 /// `✖ failed 2`.
-pub(super) fn state_text(row: &Row) -> String {
+pub(in crate::views) fn state_text(row: &Row) -> String {
     let mark = state_mark(row.state);
     let name = row.state.name();
     match (row.state, row.exit_code, row.signal) {
