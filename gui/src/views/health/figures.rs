@@ -2,7 +2,7 @@
 //! not as it should be.
 
 use common::ecs::Gap;
-use common::health::{Capture, Files, Health, Kinds, Named, Program, Store};
+use common::health::{Capture, Files, Health, Kinds, Named, Program, Retention, Store};
 use common::time::{duration, parse_rfc3339};
 
 use crate::widgets::text::{Clock, line, number, size};
@@ -302,8 +302,40 @@ fn store(store: &Store, clock: &Clock) -> Group {
             group.plain("grows by", value);
         }
     }
-    group.plain("limits", format!("retention-age, retention-size in {CONFIG}"));
+    if let Some(retention) = &store.retention {
+        kept(&mut group, retention, clock);
+    }
     group
+}
+
+/// How long records are kept, and what became of those that were not.
+fn kept(group: &mut Group, retention: &Retention, clock: &Clock) {
+    let age = |age: Option<u64>| age.map_or_else(|| "for ever".to_owned(), duration);
+    let bytes = retention.size_bytes.map(|bytes| format!(", up to {}", size(bytes)));
+    let limits = format!("{}{}", age(retention.age_ns), bytes.unwrap_or_default());
+    match &retention.unmet {
+        None => group.plain("kept", limits),
+        Some(reason) => {
+            let advice = format!("{}; or raise retention-size in {CONFIG}", line(reason));
+            group.told(Tone::Warning, "kept", limits, &advice);
+        }
+    }
+    group.plain("alerts kept", age(retention.alert_age_ns));
+    let last = retention.last_pass.as_deref().and_then(parse_rfc3339);
+    let last = last.map(|last| format!(", last {}", clock.ago(last))).unwrap_or_default();
+    let deleted = with_unit(retention.deleted_records, "records");
+    group.plain("deleted since the start", format!("{deleted}{last}"));
+    group.plain("deleted alerts", number(retention.deleted_alerts));
+    group.count(
+        Tone::Warning,
+        "deleted before their time",
+        retention.deleted_alerts_early,
+        "alerts",
+        "retention-size leaves no room for them: raise it",
+    );
+    if retention.is_preparing {
+        group.plain("state", "looks through what an earlier version recorded");
+    }
 }
 
 /// `None` of a record too short to tell.

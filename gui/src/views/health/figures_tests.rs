@@ -129,3 +129,26 @@ fn gaps_are_told_in_words() {
     assert_eq!(cause(&gap(1, "", "ring-full")), "the ring was full");
     assert_eq!(cause(&gap(1, "", "new\n")), "new\\n");
 }
+
+#[test]
+fn limits_that_cannot_be_met_are_told_with_the_reason() {
+    let retention = Retention {
+        age_ns: Some(30 * 86_400_000_000_000),
+        size_bytes: Some(1 << 30),
+        deleted_alerts_early: 2,
+        unmet: Some("what runs must stay".to_owned()),
+        ..Retention::default()
+    };
+    let mut health = with(|health, _| health.store.retention = Some(retention.clone()));
+    let value = format!("{}, up to 1.0 GiB", duration(30 * 86_400_000_000_000));
+    let advice = check(&health, "kept", &value, Tone::Warning).advice.unwrap();
+    assert!(
+        advice.contains("what runs must stay") && advice.contains("retention-size"),
+        "{advice}"
+    );
+    check(&health, "alerts kept", "for ever", Tone::Plain);
+    check(&health, "deleted before their time", "2 alerts", Tone::Warning);
+
+    health.store.retention = Some(Retention { unmet: None, ..retention });
+    check(&health, "kept", &value, Tone::Plain);
+}
