@@ -12,7 +12,7 @@
 
 # What it needs is there, but rpm does not know of it.
 rpm_here() {
-    quietly rpm --force-debian --nodeps "$@"
+    quietly rpm --nodeps "$@"
 }
 
 check_it_takes_the_place_of_the_other_package() {
