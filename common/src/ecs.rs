@@ -8,6 +8,7 @@ mod from_record;
 
 use std::borrow::Cow;
 
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use crate::binary::{Elf, Hashes, Package, Storage, Unread};
@@ -28,6 +29,16 @@ pub enum Line<'a> {
     /// A record; `event.action` says what happened to it.
     #[serde(untagged)]
     Event(Box<Event<'a>>),
+}
+
+/// The part of a [`Line`] that is not a record. Records are skipped, not built.
+#[derive(Debug, Deserialize)]
+pub struct Control {
+    pub done: Option<Done>,
+    pub gap: Option<Gap>,
+    pub missed: Option<u64>,
+    #[serde(rename = "process")]
+    _process: Option<IgnoredAny>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,6 +85,13 @@ pub struct Event<'a> {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub container: Option<Container<'a>>,
     pub recorder: Extra<'a>,
+}
+
+impl Event<'_> {
+    /// What the process is called: by its program, or as the kernel has it.
+    pub fn name(&self) -> &str {
+        self.process.name.as_deref().or(self.recorder.comm.as_deref()).unwrap_or("?")
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

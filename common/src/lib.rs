@@ -6,6 +6,7 @@
 pub mod alert;
 pub mod binary;
 pub mod bus;
+pub mod csv_form;
 pub mod ecs;
 pub mod escape;
 pub mod filter;

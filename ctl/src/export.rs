@@ -4,9 +4,10 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
+use common::csv_form;
+
 use crate::args::{Export, Format};
 use crate::command::{Context, Interrupt};
-use crate::csv_form;
 use crate::error::{CommandError, Kind as ErrorKind};
 use crate::new_file::{NewFile, cannot, exists};
 use crate::progress::Progress;
@@ -158,7 +159,7 @@ impl<'o> RecordWriter<'o> {
             Format::Ndjson => Self::Ndjson(out),
             Format::Csv => {
                 let mut writer = csv::Writer::from_writer(out);
-                writer.write_record(csv_form::COLUMNS).map_err(csv_form::error)?;
+                writer.write_record(csv_form::COLUMNS).map_err(csv_error)?;
                 Self::Csv(Box::new(writer))
             }
         })
@@ -172,7 +173,7 @@ impl<'o> RecordWriter<'o> {
             }
             // A spreadsheet has no row for what is missing; it is told on standard error.
             Self::Csv(writer) if *kind == Kind::Event => {
-                writer.write_record(csv_form::row(&event_of(line)?)).map_err(csv_form::error)?;
+                writer.write_record(csv_form::row(&event_of(line)?)).map_err(csv_error)?;
             }
             Self::Csv(_) => {}
         }
@@ -184,6 +185,14 @@ impl<'o> RecordWriter<'o> {
             Self::Ndjson(out) => out.flush(),
             Self::Csv(writer) => writer.flush(),
         }
+    }
+}
+
+/// Of making a row, where the CSV writer itself fails.
+fn csv_error(error: csv::Error) -> CommandError {
+    match error.into_kind() {
+        csv::ErrorKind::Io(error) => error.into(),
+        kind => CommandError::failure(format!("cannot write CSV: {kind:?}")),
     }
 }
 
@@ -228,7 +237,12 @@ impl Tally {
 
 #[cfg(test)]
 mod tests {
+    use std::borrow::Cow;
+
+    use common::binary::Hashes;
+
     use super::*;
+    use crate::row::tests::{ended, event};
 
     fn destination(path: &Path, force: bool) -> Result<Destination, CommandError> {
         let selection = crate::args::Selection { filter: Vec::new(), since: None, until: None };
@@ -267,5 +281,22 @@ mod tests {
         std::os::unix::fs::symlink(&file, &link).unwrap();
         let Ok(Destination::New { path, .. }) = destination(&link, true) else { panic!("new") };
         assert_eq!(path, file.canonicalize().unwrap());
+    }
+
+    #[test]
+    fn a_record_is_one_row_under_its_titles() {
+        let mut event = ended(event(4711, "curl -o x,y"), 1, 5);
+        let hash = Hashes { sha256: "9f86d081".to_owned(), ..Hashes::default() };
+        event.process.hash = Some(Cow::Owned(hash));
+        let mut writer = csv::Writer::from_writer(Vec::new());
+        writer.write_record(csv_form::COLUMNS).unwrap();
+        writer.write_record(csv_form::row(&event)).unwrap();
+        let text = String::from_utf8(writer.into_inner().unwrap()).unwrap();
+        assert_eq!(
+            text.lines().nth(1).unwrap(),
+            "2026-11-24T14:03:27.512345678Z,exec,7,3f2a9c81d0b4-4711-1a2b,4711,1,3f2a9c81d0b4-1-5,,0,\
+             root,,,curl,/usr/bin/curl,9f86d081,\"curl -o x,y\",,2026-11-24T14:03:27.500000000Z,\
+             2026-11-24T14:03:28Z,failed,1,,5,,,,,"
+        );
     }
 }

@@ -11,7 +11,6 @@ mod binaries;
 mod command;
 mod connect;
 mod content;
-mod csv_form;
 mod events;
 mod export;
 mod fields;

@@ -176,7 +176,7 @@ fn entry(event: &Event<'_>, screen: &Screen) -> Entry {
     let is_end = event.event.action == "end";
     let (status, status_tone) = if is_end { status::state(event) } else { status::short(event) };
     let command = if is_end {
-        Cell::toned(format!("{} {}", name(event), status::sentence(event)), Tone::Dim)
+        Cell::toned(format!("{} {}", event.name(), status::sentence(event)), Tone::Dim)
     } else {
         Cell::new(command(event))
     };
@@ -213,12 +213,8 @@ pub(crate) fn user(event: &Event<'_>) -> String {
 pub(crate) fn command(event: &Event<'_>) -> String {
     match event.process.command_line.as_deref() {
         Some(line) if !line.is_empty() => line.to_owned(),
-        _ => format!("[{}]", name(event)),
+        _ => format!("[{}]", event.name()),
     }
-}
-
-pub(crate) fn name<'a>(event: &'a Event<'_>) -> &'a str {
-    event.process.name.as_deref().or(event.recorder.comm.as_deref()).unwrap_or("?")
 }
 
 #[cfg(test)]

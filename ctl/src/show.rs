@@ -11,7 +11,6 @@ use crate::command::Context;
 use crate::content;
 use crate::error::{self, CommandError};
 use crate::page::Page;
-use crate::row;
 use crate::screen::{Screen, Tone};
 use crate::status;
 use crate::table::{Cell, Column, render};
@@ -113,7 +112,7 @@ fn image_after(
 fn overview(page: &mut Page<'_>, first: &Event<'_>, last: &Event<'_>, screen: &Screen) {
     let process = &last.process;
     let (state, tone) = status::state(last);
-    page.heading(tone, &format!("{state}  {}  pid {}", row::name(last), process.pid));
+    page.heading(tone, &format!("{state}  {}  pid {}", last.name(), process.pid));
     page.field("id", &process.entity_id.to_string());
     page.field("began", &text::date_time_of(&process.start, &screen.zone));
     if let Some(end) = &process.end {

@@ -3,9 +3,7 @@
 use std::io;
 use std::os::fd::OwnedFd;
 
-use common::ecs::{Done, Event, Gap};
-use serde::Deserialize;
-use serde::de::IgnoredAny;
+use common::ecs::{Control, Done, Event, Gap};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::unix::pipe::Receiver;
 
@@ -135,16 +133,6 @@ fn cut_off() -> CommandError {
 pub(crate) fn gave_up(text: &str) -> CommandError {
     CommandError::failure(format!("the recorder gave up: {text}"))
         .hint("what was printed so far is not the whole result")
-}
-
-/// The part of [`common::ecs::Line`] that is not a record. Records are skipped, not built.
-#[derive(Deserialize)]
-struct Control {
-    done: Option<Done>,
-    gap: Option<Gap>,
-    missed: Option<u64>,
-    #[serde(rename = "process")]
-    _process: Option<IgnoredAny>,
 }
 
 fn control_of(line: &[u8]) -> Result<Control, CommandError> {

@@ -99,7 +99,7 @@ impl AlertTable {
             Cell::toned(alert.event.process.pid.to_string(), Tone::Dim),
         ];
         if self.is_wide() {
-            cells.push(Cell::new(row::name(&alert.event)));
+            cells.push(Cell::new(alert.event.name()));
             cells.push(Cell::new(row::user(&alert.event)));
         }
         cells.push(last);

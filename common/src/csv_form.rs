@@ -4,13 +4,10 @@
 //! its own arguments: such cells begin with an apostrophe. Control characters are escaped, so that
 //! a record is one line.
 
-use common::ecs::Event;
-use common::escape;
+use crate::ecs::Event;
+use crate::escape;
 
-use crate::error::CommandError;
-use crate::row;
-
-pub(crate) const COLUMNS: [&str; 28] = [
+pub const COLUMNS: [&str; 28] = [
     "@timestamp",
     "event.action",
     "event.sequence",
@@ -41,7 +38,8 @@ pub(crate) const COLUMNS: [&str; 28] = [
     "notes",
 ];
 
-pub(crate) fn row(event: &Event<'_>) -> [String; COLUMNS.len()] {
+/// The cells of a record, one for each of [`COLUMNS`].
+pub fn row(event: &Event<'_>) -> [String; COLUMNS.len()] {
     let process = &event.process;
     let parent = process.parent.as_ref();
     let user = event.user.as_ref();
@@ -61,7 +59,7 @@ pub(crate) fn row(event: &Event<'_>) -> [String; COLUMNS.len()] {
         text(user.and_then(|user| user.name.as_deref())),
         text(effective.map(|user| user.name.as_deref().unwrap_or(&user.id))),
         text(event.group.as_ref().and_then(|group| group.name.as_deref())),
-        safe(row::name(event)),
+        safe(event.name()),
         text(process.executable.as_deref()),
         text(process.hash.as_ref().map(|hash| &*hash.sha256)),
         text(process.command_line.as_deref()),
@@ -97,39 +95,9 @@ fn safe(value: &str) -> String {
     }
 }
 
-/// Of making a row, where the CSV writer itself fails.
-pub(crate) fn error(error: csv::Error) -> CommandError {
-    match error.into_kind() {
-        csv::ErrorKind::Io(error) => error.into(),
-        kind => CommandError::failure(format!("cannot write CSV: {kind:?}")),
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::borrow::Cow;
-
-    use common::binary::Hashes;
-
     use super::*;
-    use crate::row::tests::{ended, event};
-
-    #[test]
-    fn a_record_is_one_row_under_its_titles() {
-        let mut event = ended(event(4711, "curl -o x,y"), 1, 5);
-        let hash = Hashes { sha256: "9f86d081".to_owned(), ..Hashes::default() };
-        event.process.hash = Some(Cow::Owned(hash));
-        let mut writer = csv::Writer::from_writer(Vec::new());
-        writer.write_record(COLUMNS).unwrap();
-        writer.write_record(row(&event)).unwrap();
-        let text = String::from_utf8(writer.into_inner().unwrap()).unwrap();
-        assert_eq!(
-            text.lines().nth(1).unwrap(),
-            "2026-11-24T14:03:27.512345678Z,exec,7,3f2a9c81d0b4-4711-1a2b,4711,1,3f2a9c81d0b4-1-5,,0,\
-             root,,,curl,/usr/bin/curl,9f86d081,\"curl -o x,y\",,2026-11-24T14:03:27.500000000Z,\
-             2026-11-24T14:03:28Z,failed,1,,5,,,,,"
-        );
-    }
 
     #[test]
     fn no_cell_is_a_formula_or_leaves_its_line() {
