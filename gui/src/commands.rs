@@ -24,6 +24,7 @@ pub enum Command {
     CopyCommandLine,
     CopySigma,
     Connect,
+    Export,
     Palette,
     Help,
     ToggleUtc,
@@ -75,8 +76,9 @@ const fn keys(modifiers: Modifiers, key: Key) -> Option<KeyboardShortcut> {
 
 impl Command {
     pub fn all() -> impl Iterator<Item = Command> {
-        const FIXED: [Command; 25] = [
+        const FIXED: [Command; 26] = [
             Command::Connect,
+            Command::Export,
             Command::Quit,
             Command::FocusFilter,
             Command::ClearFilter,
@@ -178,6 +180,12 @@ impl Command {
                 "To another recorder, or to a recorded database",
                 file,
                 keys(CTRL, Key::O),
+            ),
+            Command::Export => info(
+                "Export…",
+                "Write what filter and range select to a file",
+                file,
+                keys(CTRL, Key::E),
             ),
             Command::Palette => {
                 info("Commands…", "Do anything by its name", Some(Menu::Help), keys(CTRL, Key::P))

@@ -9,6 +9,8 @@ mod alerts;
 mod binaries;
 #[path = "viewer/connection.rs"]
 mod connection;
+#[path = "viewer/export.rs"]
+mod export;
 #[path = "viewer/fake.rs"]
 mod fake;
 #[path = "viewer/health.rs"]

@@ -10,6 +10,7 @@
 pub mod alerts;
 pub mod binaries;
 mod connect;
+pub mod export;
 pub mod files;
 pub mod manager;
 mod pipe;
@@ -44,6 +45,7 @@ pub enum Request {
     Processes(processes::Ask),
     Alerts(alerts::Ask),
     Binaries(binaries::Ask),
+    Export(export::Ask),
     Files(files::Ask),
     Manager(manager::Ask),
     Rules(rules::Ask),
@@ -67,6 +69,7 @@ pub enum Answer {
     Processes(processes::Answer),
     Alerts(alerts::Answer),
     Binaries(binaries::Answer),
+    Export(export::Answer),
     Files(files::Answer),
     Manager(manager::Answer),
     Rules(rules::Answer),

@@ -15,6 +15,8 @@ pub enum TroubleKind {
     /// A recorded database is served: nothing happens in it and nothing can be changed.
     ReadOnly,
     NotFound,
+    /// A file is there already.
+    Exists,
     /// Too much at once; later it will do.
     Busy,
     /// A fault, here or there.

@@ -14,7 +14,7 @@ use zbus::Connection;
 use super::recorded::Recorded;
 use super::{
     Answer, Notice, Order, Request, ServiceEnd, Status, Target, Ticket, Trouble, alerts, binaries,
-    connect, files, manager, processes, rules,
+    connect, export, files, manager, processes, rules,
 };
 
 /// The recorder allows sixteen queries to all its clients.
@@ -259,6 +259,7 @@ async fn answer(
         Request::Binaries(ask) => {
             Answer::Binaries(binaries::answer(connection, ask, teller).await?)
         }
+        Request::Export(ask) => Answer::Export(export::answer(connection, ask, teller).await?),
         Request::Files(ask) => Answer::Files(files::answer(ask).await?),
         Request::Manager(ask) => Answer::Manager(manager::answer(connection, ask).await?),
         Request::Rules(ask) => Answer::Rules(rules::answer(connection, ask, teller).await?),

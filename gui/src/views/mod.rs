@@ -7,7 +7,7 @@
 mod alerts;
 mod binaries;
 mod health;
-mod parts;
+pub(crate) mod parts;
 mod rules;
 mod sessions;
 mod timeline;

@@ -13,7 +13,7 @@ use crate::views::Action;
 use crate::widgets::text;
 
 /// What went wrong, and what to do about it, until it is dismissed.
-pub(super) fn trouble_bar(ui: &mut Ui, trouble: &mut Option<Trouble>) {
+pub(crate) fn trouble_bar(ui: &mut Ui, trouble: &mut Option<Trouble>) {
     let Some(shown) = trouble.clone() else { return };
     let tokens = Tokens::of(ui.ctx());
     ui.horizontal_wrapped(|ui| {
@@ -122,7 +122,7 @@ pub(super) fn wants_all(ui: &Ui) -> bool {
 }
 
 /// A field of one line with a name for people who cannot see it.
-pub(super) fn field(
+pub(crate) fn field(
     ui: &mut Ui,
     text: &mut String,
     name: &str,
@@ -141,14 +141,14 @@ pub(super) fn field(
 }
 
 /// Enter in a field of one line. Takes the key away: it would open a row of the table below.
-pub(super) fn entered(ui: &Ui, response: &egui::Response) -> bool {
+pub(crate) fn entered(ui: &Ui, response: &egui::Response) -> bool {
     let consume =
         |input: &mut egui::InputState| input.consume_key(egui::Modifiers::NONE, egui::Key::Enter);
     response.lost_focus() && ui.input_mut(consume)
 }
 
 /// Text in the colour of what is not looked at first.
-pub(super) fn weak(ui: &mut Ui, text: impl Into<String>) -> egui::Response {
+pub(crate) fn weak(ui: &mut Ui, text: impl Into<String>) -> egui::Response {
     let tokens = Tokens::of(ui.ctx());
     ui.add(egui::Label::new(RichText::new(text).color(tokens.weak)).wrap())
 }
@@ -168,7 +168,7 @@ pub(super) fn status_text(status: Status) -> String {
 }
 
 /// `3 alerts`
-pub(super) fn counted(count: u64, what: &str) -> String {
+pub(crate) fn counted(count: u64, what: &str) -> String {
     let plural = if count == 1 { "" } else { "s" };
     format!("{} {what}{plural}", text::number(count))
 }

@@ -4,6 +4,7 @@
 //! draws; what views and bars want done is gathered as actions and done after drawing.
 
 mod bars;
+mod export;
 mod help;
 mod notices;
 mod palette;
@@ -70,6 +71,7 @@ pub struct Window {
     values: (Asked, Option<common::filter::Field>),
     palette: Option<palette::Palette>,
     is_help_open: bool,
+    export: export::Export,
     start: start::Start,
     /// Said for a moment, such as that something was copied.
     remark: Option<(String, i64)>,
@@ -117,6 +119,7 @@ impl Window {
             values: (Asked::default(), None),
             palette: None,
             is_help_open: false,
+            export: export::Export::default(),
             remark: None,
             actions: Vec::new(),
         };
@@ -154,6 +157,7 @@ impl Window {
         }
         self.palette_window(ui.ctx());
         self.help_window(ui.ctx());
+        self.export_window(ui.ctx());
         self.escape(ui.ctx());
         self.act(ui.ctx());
     }

@@ -34,6 +34,9 @@ impl Window {
     fn take_status(&mut self, status: Status) {
         let is_back = status == Status::Connected && self.status != Status::Connected;
         self.status = status;
+        if self.status != Status::Connected {
+            self.export.cut_off();
+        }
         if is_back {
             self.take_range_of_recording();
             self.refresh();
@@ -132,6 +135,7 @@ impl Window {
             return;
         }
         let Some(reply) = self.strip.answer(reply) else { return };
+        let Some(reply) = self.export.answer(reply, &mut self.link) else { return };
         let Some(mut reply) = self.details.answer(reply) else { return };
         let mut views = std::mem::take(&mut self.views);
         for view in &mut views {

@@ -128,6 +128,7 @@ impl Window {
             | Command::CopyCommandLine
             | Command::CopySigma => self.copy(ctx, command),
             Command::Connect => self.start.is_wanted = !self.start.is_wanted,
+            Command::Export => self.export.is_open = !self.export.is_open,
             Command::Palette => self.open_palette(),
             Command::Help => self.is_help_open = !self.is_help_open,
             Command::ToggleUtc => self.toggle_utc(),
@@ -182,6 +183,8 @@ impl Window {
         }
         if self.is_help_open {
             self.is_help_open = false;
+        } else if self.export.is_open {
+            self.export.is_open = false;
         } else if self.start.is_wanted {
             self.start.is_wanted = false;
         } else {

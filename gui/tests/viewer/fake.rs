@@ -142,7 +142,11 @@ impl Fake {
                 let alerts = self.alerts.iter().filter(is_meant).cloned().collect();
                 Answer::Alerts(alerts::Answer::Page { alerts, cursor: None })
             }
-            Request::Alerts(_) | Request::Rules(_) | Request::Binaries(_) | Request::Files(_) => {
+            Request::Alerts(_)
+            | Request::Rules(_)
+            | Request::Binaries(_)
+            | Request::Export(_)
+            | Request::Files(_) => {
                 panic!("answered elsewhere")
             }
             Request::Manager(manager::Ask::Health) => {

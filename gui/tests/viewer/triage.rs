@@ -10,7 +10,7 @@ use common::filter::Filter;
 use common::rule::{Found, HuntDone, Level, Report, RuleState, RuleText};
 use common::time::{parse_rfc3339, rfc3339};
 use gui::connection::{
-    Answer, Notice, Request, Ticket, Trouble, TroubleKind, alerts, binaries, files, rules,
+    Answer, Notice, Request, Ticket, Trouble, TroubleKind, alerts, binaries, export, files, rules,
 };
 use gui::state::alert_row::AlertRow;
 use gui::state::binary_row::BinaryRow;
@@ -28,6 +28,10 @@ pub(crate) struct Triage {
     pub(crate) is_refusing: bool,
     /// What the desktop's dialog gives.
     pub(crate) chosen: Option<PathBuf>,
+    /// Exports come upon a file that is there.
+    pub(crate) has_file: bool,
+    /// Exports do not come to their end.
+    pub(crate) is_slow: bool,
     following: Vec<Ticket>,
     watching: Vec<Ticket>,
 }
@@ -56,6 +60,8 @@ impl Triage {
             ],
             is_refusing: false,
             chosen: None,
+            has_file: false,
+            is_slow: false,
             following: Vec::new(),
             watching: Vec::new(),
         }
@@ -100,6 +106,7 @@ impl Triage {
             }
             Request::Rules(ask) => (Ok(Answer::Rules(self.rules(ticket, ask))), Vec::new()),
             Request::Binaries(ask) => (Ok(Answer::Binaries(self.binaries(ask))), Vec::new()),
+            Request::Export(ask) => return Some(self.export(ticket, ask)),
             Request::Files(ask) => (self.files(ask).map(Answer::Files), Vec::new()),
             _ => return None,
         };
@@ -229,6 +236,20 @@ impl Triage {
                 damaged: vec![(SHA256.to_owned(), "its hash is another".to_owned())],
             }),
         }
+    }
+
+    fn export(&self, ticket: Ticket, ask: &export::Ask) -> Vec<Notice> {
+        let answer = |answer| Notice::Answer(ticket, Ok(Answer::Export(answer)));
+        if self.has_file && !ask.may_replace {
+            let there = Trouble::new(TroubleKind::Exists, "it is there already");
+            return vec![Notice::Answer(ticket, Err(there))];
+        }
+        let tally = export::Tally { records: 1234, bytes: 4096, ..Default::default() };
+        let mut notices = vec![answer(export::Answer::Progress(tally))];
+        if !self.is_slow {
+            notices.push(answer(export::Answer::Written { path: ask.path.clone(), tally }));
+        }
+        notices
     }
 
     fn files(&self, ask: &files::Ask) -> Result<files::Answer, Trouble> {
