@@ -9,6 +9,7 @@ pub enum Command {
     Show(ViewId),
     FocusFilter,
     ClearFilter,
+    SaveFilter,
     WidenRange,
     Refresh,
     Back,
@@ -76,12 +77,13 @@ const fn keys(modifiers: Modifiers, key: Key) -> Option<KeyboardShortcut> {
 
 impl Command {
     pub fn all() -> impl Iterator<Item = Command> {
-        const FIXED: [Command; 26] = [
+        const FIXED: [Command; 27] = [
             Command::Connect,
             Command::Export,
             Command::Quit,
             Command::FocusFilter,
             Command::ClearFilter,
+            Command::SaveFilter,
             Command::CopyJson,
             Command::CopyAsFilter,
             Command::CopyCommandLine,
@@ -120,6 +122,9 @@ impl Command {
             }
             Command::ClearFilter => {
                 info("Clear filter", "Show everything of the range", edit, keys(CTRL_SHIFT, Key::L))
+            }
+            Command::SaveFilter => {
+                info("Save filter…", "Keep it under a name", edit, keys(CTRL, Key::S))
             }
             Command::WidenRange => {
                 info("Widen range", "Take the next longer range of time", view, keys(CTRL, Key::W))

@@ -17,6 +17,8 @@ mod fake;
 mod health;
 #[path = "viewer/rules.rs"]
 mod rules;
+#[path = "viewer/saved.rs"]
+mod saved;
 #[path = "viewer/select.rs"]
 mod select;
 #[path = "viewer/sessions.rs"]

@@ -11,6 +11,7 @@ pub mod narrow;
 pub mod outline;
 pub mod row;
 pub mod rule_list;
+pub mod saved;
 pub mod scope;
 pub mod sessions;
 pub mod settings;

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::saved::SavedFilters;
 use super::scope::Span;
 use crate::views::ViewId;
 
@@ -43,6 +44,7 @@ pub struct Settings {
     pub folded: BTreeSet<String>,
     /// Newest first.
     pub recent_filters: Vec<String>,
+    pub saved_filters: SavedFilters,
     pub is_newest_first: bool,
     pub is_following: bool,
     /// Of a view, as the view likes it. Views read and write their own.
@@ -62,6 +64,7 @@ impl Default for Settings {
             columns: BTreeMap::new(),
             folded: ["environment", "namespaces", "origin"].map(str::to_owned).into(),
             recent_filters: Vec::new(),
+            saved_filters: SavedFilters::default(),
             is_newest_first: false,
             is_following: true,
             views: BTreeMap::new(),
@@ -100,6 +103,7 @@ mod tests {
         settings.remember_filter("pid = 1");
         settings.remember_filter("pid = 2");
         settings.remember_filter(" pid = 1 ");
+        settings.saved_filters.save("\"a\"\n", "pid = 1").unwrap();
         let read = Settings::read(&settings.write());
         assert_eq!(read, settings);
         assert_eq!(read.recent_filters, ["pid = 1", "pid = 2"]);

@@ -144,6 +144,7 @@ impl Window {
                 self.actions.push(Action::Run(Command::ClearFilter));
             }
         }
+        self.saved_menu(ui);
         let now_ns = self.clock.now_ns;
         let shown = self.filter_box.show(ui, &self.settings.recent_filters, now_ns);
         match shown {

@@ -9,6 +9,7 @@ mod help;
 mod notices;
 mod palette;
 mod run;
+mod saved;
 mod start;
 mod strip;
 
@@ -72,6 +73,7 @@ pub struct Window {
     palette: Option<palette::Palette>,
     is_help_open: bool,
     export: export::Export,
+    naming: Option<saved::Naming>,
     start: start::Start,
     /// Said for a moment, such as that something was copied.
     remark: Option<(String, i64)>,
@@ -120,6 +122,7 @@ impl Window {
             palette: None,
             is_help_open: false,
             export: export::Export::default(),
+            naming: None,
             remark: None,
             actions: Vec::new(),
         };
@@ -158,6 +161,7 @@ impl Window {
         self.palette_window(ui.ctx());
         self.help_window(ui.ctx());
         self.export_window(ui.ctx());
+        self.naming_window(ui.ctx());
         self.escape(ui.ctx());
         self.act(ui.ctx());
     }

@@ -4,8 +4,10 @@ use eframe::egui::{self, Key, Modifiers, Role, Ui, WidgetInfo};
 
 use super::Window;
 use crate::commands::Command;
+use crate::state::saved::SavedFilter;
 use crate::theme::{self, Tokens};
 use crate::views::Action;
+use crate::widgets::text;
 
 #[derive(Default)]
 pub(super) struct Palette {
@@ -13,10 +15,50 @@ pub(super) struct Palette {
     chosen: usize,
 }
 
+#[derive(Clone)]
 enum Done {
     Run(Command),
     Filter(String),
     Closed,
+}
+
+/// Something that is offered.
+struct Entry {
+    name: String,
+    doc: String,
+    keys: String,
+    done: Done,
+}
+
+impl Entry {
+    fn command(command: Command, ctx: &egui::Context) -> Self {
+        let info = command.info();
+        Entry {
+            name: info.name.to_owned(),
+            doc: info.doc.to_owned(),
+            keys: command.shortcut_text(ctx),
+            done: Done::Run(command),
+        }
+    }
+
+    fn filter(saved: &SavedFilter) -> Self {
+        Entry {
+            name: text::line(&saved.name),
+            doc: text::line(&saved.filter),
+            keys: "saved filter".to_owned(),
+            done: Done::Filter(saved.filter.clone()),
+        }
+    }
+
+    /// Keys are no words, nor is what a saved filter says: a pid that is typed would be found there.
+    fn has(&self, words: &[&str]) -> bool {
+        let more = match self.done {
+            Done::Filter(_) => &self.keys,
+            Done::Run(_) | Done::Closed => &self.doc,
+        };
+        let known = format!("{} {more}", self.name).to_lowercase();
+        words.iter().all(|word| known.contains(word))
+    }
 }
 
 impl Window {
@@ -50,7 +92,7 @@ impl Palette {
         if pressed(Key::Escape) {
             return Some(Done::Closed);
         }
-        let found = self.found(window);
+        let found = self.found(ui.ctx(), window);
         let (down, up, enter) =
             (pressed(Key::ArrowDown), pressed(Key::ArrowUp), pressed(Key::Enter));
         if down {
@@ -77,13 +119,13 @@ impl Palette {
         if enter {
             return found
                 .get(self.chosen)
-                .map(|command| Done::Run(*command))
+                .map(|entry| entry.done.clone())
                 .or_else(|| filter_of(&self.text).map(Done::Filter));
         }
         self.list(ui, &found)
     }
 
-    fn list(&mut self, ui: &mut Ui, found: &[Command]) -> Option<Done> {
+    fn list(&mut self, ui: &mut Ui, found: &[Entry]) -> Option<Done> {
         let tokens = Tokens::of(ui.ctx());
         let mut done = None;
         if let (true, Some(filter)) = (found.is_empty(), filter_of(&self.text)) {
@@ -94,43 +136,39 @@ impl Palette {
         let height = 16.0 * theme::ROW_HEIGHT;
         egui::ScrollArea::vertical().max_height(height).show(ui, |ui| {
             ui.spacing_mut().item_spacing.y = 0.0;
-            for (at, command) in found.iter().enumerate() {
-                let info = command.info();
-                let shortcut = command.shortcut_text(ui.ctx());
-                let button = egui::Button::selectable(at == self.chosen, info.name)
-                    .shortcut_text(shortcut)
+            for (at, entry) in found.iter().enumerate() {
+                let button = egui::Button::selectable(at == self.chosen, entry.name.as_str())
+                    .shortcut_text(entry.keys.as_str())
+                    .truncate()
                     .min_size(egui::vec2(ui.available_width(), theme::ROW_HEIGHT));
-                let label = ui.add(button).on_hover_text(info.doc);
+                let label = ui.add(button).on_hover_text(&entry.doc);
                 if at == self.chosen {
                     label.scroll_to_me(None);
                 }
                 if label.clicked() {
-                    done = Some(Done::Run(*command));
+                    done = Some(entry.done.clone());
                 }
             }
         });
         done
     }
 
-    /// Commands whose name or meaning has all the words.
-    fn found(&self, window: &Window) -> Vec<Command> {
+    /// Commands and saved filters whose name or meaning has all the words.
+    fn found(&self, ctx: &egui::Context, window: &Window) -> Vec<Entry> {
         let text = self.text.to_lowercase();
         let words: Vec<&str> = text.split_whitespace().collect();
-        let fits = |command: &Command| {
-            let info = command.info();
-            let known = format!("{} {}", info.name, info.doc).to_lowercase();
-            words.iter().all(|word| known.contains(word))
-        };
         let is_offered = |command: &Command| !matches!(command, Command::Palette | Command::Escape);
-        let mut found: Vec<Command> = Command::all()
+        let commands = Command::all()
             .filter(is_offered)
             .filter(|command| window.is_possible(*command))
-            .filter(fits)
-            .collect();
-        let is_by_name = |command: &Command| {
-            words.first().is_some_and(|word| command.info().name.to_lowercase().starts_with(word))
+            .map(|command| Entry::command(command, ctx));
+        let saved = window.settings.saved_filters.iter().map(Entry::filter);
+        let mut found: Vec<Entry> =
+            commands.chain(saved).filter(|entry| entry.has(&words)).collect();
+        let is_by_name = |entry: &Entry| {
+            words.first().is_some_and(|word| entry.name.to_lowercase().starts_with(word))
         };
-        found.sort_by_key(|command| !is_by_name(command));
+        found.sort_by_key(|entry| !is_by_name(entry));
         found
     }
 }

@@ -129,6 +129,7 @@ impl Window {
             | Command::CopySigma => self.copy(ctx, command),
             Command::Connect => self.start.is_wanted = !self.start.is_wanted,
             Command::Export => self.export.is_open = !self.export.is_open,
+            Command::SaveFilter => self.name_filter(),
             Command::Palette => self.open_palette(),
             Command::Help => self.is_help_open = !self.is_help_open,
             Command::ToggleUtc => self.toggle_utc(),
@@ -209,6 +210,7 @@ impl Window {
         match command {
             Command::Back => self.history.can_go_back(),
             Command::Forward => self.history.can_go_forward(),
+            Command::SaveFilter => !self.settings.filter.is_empty(),
             Command::ShowInTree => self.selected.is_some(),
             Command::CopyJson
             | Command::CopyAsFilter
