@@ -10,6 +10,7 @@ pub enum Command {
     FocusFilter,
     ClearFilter,
     SaveFilter,
+    Find,
     WidenRange,
     Refresh,
     Back,
@@ -77,13 +78,14 @@ const fn keys(modifiers: Modifiers, key: Key) -> Option<KeyboardShortcut> {
 
 impl Command {
     pub fn all() -> impl Iterator<Item = Command> {
-        const FIXED: [Command; 27] = [
+        const FIXED: [Command; 28] = [
             Command::Connect,
             Command::Export,
             Command::Quit,
             Command::FocusFilter,
             Command::ClearFilter,
             Command::SaveFilter,
+            Command::Find,
             Command::CopyJson,
             Command::CopyAsFilter,
             Command::CopyCommandLine,
@@ -123,6 +125,12 @@ impl Command {
             Command::ClearFilter => {
                 info("Clear filter", "Show everything of the range", edit, keys(CTRL_SHIFT, Key::L))
             }
+            Command::Find => info(
+                "Find…",
+                "From match to match among the processes that are loaded",
+                edit,
+                keys(CTRL, Key::F),
+            ),
             Command::SaveFilter => {
                 info("Save filter…", "Keep it under a name", edit, keys(CTRL, Key::S))
             }

@@ -13,6 +13,8 @@ mod connection;
 mod export;
 #[path = "viewer/fake.rs"]
 mod fake;
+#[path = "viewer/find.rs"]
+mod find;
 #[path = "viewer/health.rs"]
 mod health;
 #[path = "viewer/rules.rs"]

@@ -1,6 +1,7 @@
 //! Every process in the order in which it began.
 
 pub(super) mod columns;
+mod find;
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -13,11 +14,13 @@ use crate::commands::Command;
 use crate::connection::processes::{Answer as Found, Ask, Live};
 use crate::connection::{Answer, Asked, Request, Ticket, Trouble};
 use crate::state::outline::{Outline, Shift, Want};
+use crate::state::row::Row;
 use crate::state::scope::Scope;
 use crate::theme::Tokens;
 use crate::widgets::table::{self, TableState};
 use crate::widgets::text;
 use columns::{SPECS, TIME, TimelineRows};
+use find::{Find, Way};
 
 /// Parts of the range that are counted first: enough that a segment is small, if all is even.
 const PARTS: u32 = 4000;
@@ -37,6 +40,7 @@ pub(super) struct Timeline {
     selected: Option<(i64, u64)>,
     /// The table stands at the end that grows, until it is scrolled.
     is_at_end: bool,
+    find: Find,
 }
 
 impl View for Timeline {
@@ -102,6 +106,9 @@ impl View for Timeline {
     }
 
     fn ui(&mut self, ui: &mut Ui, cx: &mut Context<'_>) {
+        if let Some(way) = self.find.ui(ui, cx) {
+            self.go_to_match(way, cx);
+        }
         if self.is_empty_and_known() {
             self.tell_empty(ui, cx);
             return;
@@ -145,6 +152,7 @@ impl View for Timeline {
                 self.is_at_end = true;
                 self.table.top = 0.0;
             }
+            Command::Find => self.find.open(),
             _ => return false,
         }
         true
@@ -205,6 +213,23 @@ impl Timeline {
         };
         self.selected = Some((row.sequence, index));
         cx.act(Action::SelectImage(row.id, row.sequence));
+    }
+
+    fn go_to_match(&mut self, way: Way, cx: &mut Context<'_>) {
+        let total = self.outline.total();
+        let from = self.selected.map(|(sequence, _)| sequence);
+        let is_newest_first = cx.settings.is_newest_first;
+        let mut rows: Vec<&Row> = self.outline.rows().collect();
+        if is_newest_first {
+            rows.reverse();
+        }
+        let found = self.find.go(&rows, total, from, way);
+        let Some(index) = found.and_then(|found| self.outline.index_of(found.sequence)) else {
+            return;
+        };
+        self.is_at_end = false;
+        self.table.reveal(turned(index, total, is_newest_first));
+        self.select(index, cx);
     }
 
     /// The process that is looked at may have been chosen elsewhere, or before its row was here.

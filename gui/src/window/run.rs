@@ -129,6 +129,9 @@ impl Window {
             | Command::CopySigma => self.copy(ctx, command),
             Command::Connect => self.start.is_wanted = !self.start.is_wanted,
             Command::Export => self.export.is_open = !self.export.is_open,
+            // The view opens it.
+            Command::Find if self.settings.view == ViewId::Timeline => {}
+            Command::Find => self.say("find is for the table of processes".to_owned()),
             Command::SaveFilter => self.name_filter(),
             Command::Palette => self.open_palette(),
             Command::Help => self.is_help_open = !self.is_help_open,
@@ -210,6 +213,7 @@ impl Window {
         match command {
             Command::Back => self.history.can_go_back(),
             Command::Forward => self.history.can_go_forward(),
+            Command::Find => self.settings.view == ViewId::Timeline,
             Command::SaveFilter => !self.settings.filter.is_empty(),
             Command::ShowInTree => self.selected.is_some(),
             Command::CopyJson
