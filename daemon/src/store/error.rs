@@ -35,7 +35,7 @@ pub(crate) enum StoreError {
          and of the file"
     )]
     Access { path: PathBuf, detail: String },
-    #[error("database failure")]
+    #[error("database failure: {0}")]
     Sqlite(#[from] rusqlite::Error),
 }
 

@@ -355,17 +355,22 @@ ALTER TABLE binary ADD COLUMN past_runs INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE binary ADD COLUMN past_first_ns INTEGER;
 ALTER TABLE binary ADD COLUMN past_last_ns INTEGER;
 
--- A binary goes when no file had it, its copy is gone and nobody pinned it.
+-- A binary goes when no file had it, its copy is gone and nobody pinned it. To ignore a conflict does
+-- not help here: what the statement does about conflicts that a trigger belongs to counts, an upsert's
+-- too.
 CREATE TRIGGER binary_added AFTER INSERT ON binary BEGIN
-    INSERT OR IGNORE INTO loose VALUES (0, 6, new.id);
+    INSERT INTO loose SELECT 0, 6, new.id
+    WHERE NOT EXISTS (SELECT 1 FROM loose WHERE segment = 0 AND kind = 6 AND id = new.id);
 END;
 CREATE TRIGGER binary_freed AFTER UPDATE OF storage, is_pinned ON binary
 WHEN new.storage != 0 AND NOT new.is_pinned BEGIN
-    INSERT OR IGNORE INTO loose VALUES (0, 6, new.id);
+    INSERT INTO loose SELECT 0, 6, new.id
+    WHERE NOT EXISTS (SELECT 1 FROM loose WHERE segment = 0 AND kind = 6 AND id = new.id);
 END;
 CREATE TRIGGER binary_left AFTER UPDATE OF binary ON executable
 WHEN old.binary IS NOT NULL AND old.binary IS NOT new.binary BEGIN
-    INSERT OR IGNORE INTO loose VALUES (0, 6, old.binary);
+    INSERT INTO loose SELECT 0, 6, old.binary
+    WHERE NOT EXISTS (SELECT 1 FROM loose WHERE segment = 0 AND kind = 6 AND id = old.binary);
 END;
 
 -- What is there already is cut into segments by its numbers; when its values were used is found out

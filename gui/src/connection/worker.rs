@@ -156,7 +156,15 @@ impl Session {
                 self.replies.send(Notice::Health(Arc::new(health))).await;
                 self.tell(Status::Connected).await;
             }
-            Err(trouble) => self.tell_missing(trouble).await,
+            Err(trouble) => match &mut self.recorded {
+                None => self.tell_missing(trouble).await,
+                // Until it has ended it is about to answer.
+                Some(recorded) => {
+                    if let Some(trouble) = recorded.ended() {
+                        self.tell_missing(trouble).await;
+                    }
+                }
+            },
         }
     }
 

@@ -162,6 +162,24 @@ fn a_new_path_to_a_known_file_is_known_too() {
 }
 
 #[test]
+fn a_content_without_a_copy_may_be_found_again_and_again() {
+    let mut store = Store::new();
+    for inode in 1..4 {
+        let bin = file("/bin/a", inode);
+        store.run(&bin, 10, None);
+        let mut found = FileContent { storage: Storage::NoRoom, ..FileContent::default() };
+        found.hashes.sha256 = "a".repeat(64);
+        store.find(Finding::File {
+            identity: bin.identity().unwrap(),
+            content: Content::Read(Arc::new(found)),
+            stored_bytes: 0,
+            is_doubtful: false,
+        });
+    }
+    assert_eq!(store.binary("aaaaaa").runs, 3);
+}
+
+#[test]
 fn failures_are_told_and_do_not_undo_what_is_known() {
     let mut store = Store::new();
     let file = file("/a", 1);
