@@ -101,6 +101,7 @@ impl Window {
     fn figures(&mut self, ui: &mut Ui) {
         let tokens = Tokens::of(ui.ctx());
         let at = self.view_at(self.settings.view);
+        let name = self.settings.view.name().to_lowercase();
         let count = self.views[at].count();
         ui.horizontal(|ui| {
             let range = match self.scope.span {
@@ -124,10 +125,10 @@ impl Window {
                     let mark = if lost > 0 { "⚠ " } else { "" };
                     ui.colored_label(color, format!("{mark}lost {}", text::number(lost)))
                         .on_hover_text("Records that were lost, over all time");
-                    ui.colored_label(tokens.weak, "·");
                 }
                 if let Some(count) = count {
-                    ui.colored_label(tokens.weak, format!("processes {}", text::number(count)));
+                    ui.colored_label(tokens.weak, "·");
+                    ui.colored_label(tokens.weak, format!("{name} {}", text::number(count)));
                 }
             });
         });

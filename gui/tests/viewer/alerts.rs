@@ -28,6 +28,7 @@ fn alerts_stand_in_groups_newest_first() {
     let mut stage = stage();
     let rows = stage.rows();
     assert_eq!(rows.len(), 5, "{rows:#?}");
+    assert!(stage.says("alerts 3") && !stage.says("processes 3"), "{:#?}", stage.texts());
     assert!(rows[0].starts_with("group, medium, Program started from a temporary directory"));
     assert!(rows[1].contains("alert 100") && rows[1].contains("elsewhere"), "{}", rows[1]);
     assert!(rows[2].contains("alert 98"));
