@@ -1,5 +1,6 @@
 //! Names and proxies of the D-Bus interface: the one way to reach the daemon.
 
+pub mod reach;
 mod target;
 
 use zbus::OwnedFd;

@@ -3,37 +3,24 @@
 use std::io;
 use std::time::{Duration, Instant};
 
-use common::bus::{NAME, Target};
+use common::bus::Target;
+use common::bus::reach::{self, CONNECT_TIMEOUT, io_kind, is_turned_away};
 use zbus::Connection;
-use zbus::connection::Builder;
-use zbus::fdo::DBusProxy;
-use zbus::names::BusName;
 
 use crate::error::{CommandError, Kind};
 
-/// A socket that accepts but does not speak D-Bus must not hang the command.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// A recorder that is just restarting is back by then.
 const RESTART_PATIENCE: Duration = Duration::from_secs(2);
-/// Answers come at once (long results come on a pipe); only `top` reads the database first.
-const METHOD_TIMEOUT: Duration = Duration::from_secs(120);
 
 pub(crate) async fn connect(target: &Target) -> Result<Connection, CommandError> {
-    let builder = match target {
-        Target::SystemBus => Builder::system(),
-        Target::SessionBus => Builder::session(),
-        Target::Peer(address) => Builder::address(address.clone()).p2p(),
-    };
-    let builder = builder.method_timeout(METHOD_TIMEOUT);
-    match tokio::time::timeout(CONNECT_TIMEOUT, builder.build()).await {
-        Ok(Ok(connection)) if connection.is_bus() => {
-            if is_there(&connection).await {
+    match tokio::time::timeout(CONNECT_TIMEOUT, reach::builder(target).build()).await {
+        Ok(Ok(connection)) => {
+            if await_recorder(&connection).await {
                 Ok(connection)
             } else {
                 Err(absent(target))
             }
         }
-        Ok(Ok(connection)) => Ok(connection),
         Ok(Err(error)) => Err(unreachable(target, &error)),
         Err(_) => {
             let seconds = CONNECT_TIMEOUT.as_secs();
@@ -44,14 +31,10 @@ pub(crate) async fn connect(target: &Target) -> Result<Connection, CommandError>
     }
 }
 
-/// Whether a recorder has the name. Asked first, for the bus would start a recorder that was stopped
-/// on purpose if it were spoken to.
-async fn is_there(connection: &Connection) -> bool {
-    let Ok(bus) = DBusProxy::new(connection).await else { return false };
-    let name = BusName::from_static_str(NAME).expect("a constant");
+async fn await_recorder(connection: &Connection) -> bool {
     let until = Instant::now() + RESTART_PATIENCE;
     loop {
-        if bus.name_has_owner(name.clone()).await.unwrap_or(false) {
+        if reach::is_there(connection).await {
             return true;
         }
         if Instant::now() >= until {
@@ -69,26 +52,13 @@ fn absent(target: &Target) -> CommandError {
 }
 
 fn unreachable(target: &Target, error: &zbus::Error) -> CommandError {
-    let io_kind = match error {
-        zbus::Error::Connection(error, _) | zbus::Error::InputOutput(error) => Some(error.kind()),
-        _ => None,
-    };
     let what = match target {
         Target::SystemBus => "the system bus".to_owned(),
         Target::SessionBus => "the session bus".to_owned(),
         Target::Peer(address) => format!("the recorder at {address}"),
     };
-    let is_turned_away = matches!(error, zbus::Error::Handshake(_))
-        || matches!(
-            io_kind,
-            Some(
-                io::ErrorKind::PermissionDenied
-                    | io::ErrorKind::UnexpectedEof
-                    | io::ErrorKind::ConnectionReset
-                    | io::ErrorKind::BrokenPipe
-            )
-        );
-    let reason = match (io_kind, error) {
+    let is_turned_away = is_turned_away(error);
+    let reason = match (io_kind(error), error) {
         (Some(io::ErrorKind::NotFound), _) => "there is no such socket".to_owned(),
         (Some(io::ErrorKind::ConnectionRefused), _) => "nobody listens on the socket".to_owned(),
         (Some(io::ErrorKind::PermissionDenied), _) => "permission denied".to_owned(),

@@ -2,46 +2,22 @@
 
 use std::io;
 use std::path::Path;
-use std::time::Duration;
 
-use common::bus::{NAME, Target};
+use common::bus::Target;
+use common::bus::reach::{self, CONNECT_TIMEOUT, io_kind, is_turned_away};
 use zbus::Connection;
-use zbus::connection::Builder;
-use zbus::fdo::DBusProxy;
-use zbus::names::BusName;
 
 use super::trouble::DENIED_HINT;
 use super::{Trouble, TroubleKind};
 
-/// A socket that accepts but does not speak D-Bus must not hold up the next attempt.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// Answers come at once (long results come on a pipe); only counting reads the database first.
-const METHOD_TIMEOUT: Duration = Duration::from_secs(120);
-
 pub(super) async fn connect(target: &Target) -> Result<Connection, Trouble> {
-    let builder = match target {
-        Target::SystemBus => Builder::system(),
-        Target::SessionBus => Builder::session(),
-        Target::Peer(address) => Builder::address(address.clone()).p2p(),
-    };
-    let builder = builder.method_timeout(METHOD_TIMEOUT);
-    let connection = match tokio::time::timeout(CONNECT_TIMEOUT, builder.build()).await {
+    let connecting = reach::builder(target).build();
+    let connection = match tokio::time::timeout(CONNECT_TIMEOUT, connecting).await {
         Ok(Ok(connection)) => connection,
         Ok(Err(error)) => return Err(unreachable(target, &error)),
         Err(_) => return Err(silent()),
     };
-    if is_there(&connection).await { Ok(connection) } else { Err(absent()) }
-}
-
-/// Whether a recorder has the name. Asked first, for the bus would start a recorder that was stopped
-/// on purpose if it were spoken to.
-pub(super) async fn is_there(connection: &Connection) -> bool {
-    if !connection.is_bus() {
-        return true;
-    }
-    let Ok(bus) = DBusProxy::new(connection).await else { return false };
-    let name = BusName::from_static_str(NAME).expect("a constant");
-    bus.name_has_owner(name).await.unwrap_or(false)
+    if reach::is_there(&connection).await { Ok(connection) } else { Err(absent()) }
 }
 
 fn silent() -> Trouble {
@@ -70,20 +46,7 @@ fn is_installed() -> bool {
 
 fn unreachable(target: &Target, error: &zbus::Error) -> Trouble {
     use TroubleKind::{Failed, NotPermitted, NotRunning};
-    let io_kind = match error {
-        zbus::Error::Connection(error, _) | zbus::Error::InputOutput(error) => Some(error.kind()),
-        _ => None,
-    };
-    let is_turned_away = matches!(error, zbus::Error::Handshake(_))
-        || matches!(
-            io_kind,
-            Some(
-                io::ErrorKind::PermissionDenied
-                    | io::ErrorKind::UnexpectedEof
-                    | io::ErrorKind::ConnectionReset
-                    | io::ErrorKind::BrokenPipe
-            )
-        );
+    let is_turned_away = is_turned_away(error);
     match target {
         Target::Peer(_) if is_turned_away => {
             Trouble::new(NotPermitted, "the recorder does not let this user in")
@@ -93,7 +56,7 @@ fn unreachable(target: &Target, error: &zbus::Error) -> Trouble {
             Trouble::new(NotPermitted, "the bus does not let this user in").hint(DENIED_HINT)
         }
         Target::Peer(address) => {
-            let message = match io_kind {
+            let message = match io_kind(error) {
                 Some(io::ErrorKind::NotFound) => format!("there is no socket {address}"),
                 Some(io::ErrorKind::ConnectionRefused) => format!("nobody listens at {address}"),
                 _ => return Trouble::new(Failed, format!("cannot reach {address}: {error}")),

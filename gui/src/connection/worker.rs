@@ -16,6 +16,7 @@ use super::{
     Answer, Notice, Order, Request, ServiceEnd, Status, Target, Ticket, Trouble, alerts, binaries,
     connect, export, files, manager, processes, rules,
 };
+use common::bus::reach;
 
 /// The recorder allows sixteen queries to all its clients.
 const MOST_AT_ONCE: usize = 6;
@@ -171,7 +172,7 @@ impl Session {
     /// Looks whether the recorder is still there.
     async fn look(&mut self) {
         let Some(connection) = &self.connection else { return };
-        let found = if connect::is_there(connection).await {
+        let found = if reach::is_there(connection).await {
             manager::health(connection).await
         } else {
             Err(Trouble::cut_off())
