@@ -13,6 +13,7 @@ pub mod filter;
 pub mod health;
 pub mod id;
 pub mod nearest;
+pub mod number;
 pub mod record;
 pub mod rule;
 pub mod time;

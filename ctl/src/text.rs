@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+pub(crate) use common::number::number;
 use common::record::WallNs;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -32,19 +33,6 @@ pub(crate) fn cut(text: &str, max: usize) -> Cow<'_, str> {
         end = at + c.len_utf8();
     }
     Cow::Owned(format!("{}…", &text[..end]))
-}
-
-/// `12,481`
-pub(crate) fn number(value: u64) -> String {
-    let digits = value.to_string();
-    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
 }
 
 /// `1 record`, `12,481 records`
@@ -134,10 +122,6 @@ mod tests {
 
     #[test]
     fn figures_read_well() {
-        assert_eq!(number(0), "0");
-        assert_eq!(number(999), "999");
-        assert_eq!(number(12_481), "12,481");
-        assert_eq!(number(1_234_567), "1,234,567");
         assert_eq!(counted(1, "record"), "1 record");
         assert_eq!(counted(2, "process"), "2 processes");
         assert_eq!(counted(0, "copy"), "0 copies");
