@@ -1,6 +1,7 @@
 //! What several views have: troubles in words, empty lists that teach, choices by keys.
 
 use common::alert::Status;
+use common::filter::Field;
 use eframe::egui::{self, RichText, Role, Ui, WidgetInfo};
 
 use super::Context;
@@ -8,6 +9,8 @@ use crate::commands::Command;
 use crate::connection::Trouble;
 use crate::state::alert_row::status_name;
 use crate::state::marks::Reach;
+use crate::state::narrow::Condition;
+use crate::state::row::Row;
 use crate::theme::{self, Tokens};
 use crate::views::Action;
 use crate::widgets::text;
@@ -71,6 +74,28 @@ pub(super) fn offer_more(ui: &mut Ui, cx: &mut Context<'_>) {
     let wider = cx.scope.span.wider();
     if wider != cx.scope.span && ui.button(format!("Widen to {}", wider.name())).clicked() {
         cx.act(Action::SetSpan(wider));
+    }
+}
+
+/// In the menu of a process.
+pub(super) fn copy_items(ui: &mut Ui, row: &Row, actions: &mut Vec<Action>) {
+    if ui.button("Copy command line").clicked() {
+        actions.push(Action::Copy(row.command_line.text.to_string()));
+    }
+    if ui.button("Copy process id").clicked() {
+        actions.push(Action::Copy(row.id.to_string()));
+    }
+}
+
+/// In the menu of a process: what else is to be seen instead.
+pub(super) fn pivot_items(ui: &mut Ui, row: &Row, actions: &mut Vec<Action>) {
+    if ui.button("Only children of this process").clicked() {
+        let condition = Condition::equal(Field::ParentId, &row.id.to_string());
+        actions.push(Action::SetFilter(condition.include));
+    }
+    if ui.button("Only this executable").clicked() {
+        let condition = Condition::text(Field::Exe, &row.executable);
+        actions.push(Action::SetFilter(condition.include));
     }
 }
 

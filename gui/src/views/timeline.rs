@@ -7,9 +7,9 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use common::id::ProcessId;
-use eframe::egui::{self, Ui};
+use eframe::egui::Ui;
 
-use super::{Action, Context, Reply, View, ViewId};
+use super::{Action, Context, Reply, View, ViewId, parts};
 use crate::commands::Command;
 use crate::connection::processes::{Answer as Found, Ask, Live};
 use crate::connection::{Answer, Asked, Request, Ticket, Trouble};
@@ -18,7 +18,6 @@ use crate::state::row::Row;
 use crate::state::scope::Scope;
 use crate::theme::Tokens;
 use crate::widgets::table::{self, TableState};
-use crate::widgets::text;
 use columns::{SPECS, TIME, TimelineRows};
 use find::{Find, Way};
 
@@ -292,35 +291,18 @@ impl Timeline {
 
     /// An empty table says why, and what to do.
     fn tell_empty(&mut self, ui: &mut Ui, cx: &mut Context<'_>) {
-        let tokens = Tokens::of(ui.ctx());
+        if let Some(trouble) = &self.trouble {
+            parts::failed(ui, trouble, cx);
+            return;
+        }
         ui.add_space(ui.available_height() / 4.0);
         ui.vertical_centered(|ui| {
-            if let Some(trouble) = &self.trouble {
-                ui.colored_label(tokens.failed, format!("⚠ {}", text::line(&trouble.message)));
-                for hint in &trouble.hints {
-                    ui.label(text::line(hint));
-                }
-                if ui.button("Try again").clicked() {
-                    cx.act(Action::Run(Command::Refresh));
-                }
-                return;
-            }
-            let filter = cx.scope.filter.text().to_owned();
-            if filter.is_empty() {
+            if cx.scope.filter.text().is_empty() {
                 ui.label(format!("Nothing began in this range: {}.", cx.scope.span.name()));
             } else {
                 ui.label("No process matches.");
-                ui.add(egui::Label::new(
-                    egui::RichText::new(text::line(&filter)).font(crate::theme::mono()),
-                ));
-                if ui.button("Clear the filter").clicked() {
-                    cx.act(Action::Run(Command::ClearFilter));
-                }
             }
-            let wider = cx.scope.span.wider();
-            if wider != cx.scope.span && ui.button(format!("Widen to {}", wider.name())).clicked() {
-                cx.act(Action::SetSpan(wider));
-            }
+            parts::offer_more(ui, cx);
         });
     }
 }

@@ -3,11 +3,10 @@
 use eframe::egui::{self, RichText, Ui};
 
 use super::{MOST_GROUPS, Sessions};
-use crate::commands::Command;
 use crate::state::sessions::Grouping;
 use crate::state::sessions::Transcript;
 use crate::theme::Tokens;
-use crate::views::{Action, Context};
+use crate::views::{Context, parts};
 use crate::widgets::text;
 
 impl Sessions {
@@ -63,31 +62,18 @@ impl Sessions {
 
     /// An empty list says why, and what to do.
     pub(super) fn tell_empty(&mut self, ui: &mut Ui, cx: &mut Context<'_>, tokens: &Tokens) {
+        if let Some(trouble) = &self.trouble {
+            parts::failed(ui, trouble, cx);
+            return;
+        }
         ui.add_space(ui.available_height() / 4.0);
         ui.vertical_centered(|ui| {
-            if let Some(trouble) = &self.trouble {
-                ui.colored_label(tokens.failed, format!("⚠ {}", text::line(&trouble.message)));
-                for hint in &trouble.hints {
-                    ui.label(text::line(hint));
-                }
-                if ui.button("Try again").clicked() {
-                    cx.act(Action::Run(Command::Refresh));
-                }
-                return;
-            }
             if self.asked_groups.is_waiting() {
                 ui.colored_label(tokens.weak, "…");
                 return;
             }
             ui.add(egui::Label::new(self.grouping.missing()).wrap());
-            let is_filtered = !cx.scope.filter.text().is_empty();
-            if is_filtered && ui.button("Clear the filter").clicked() {
-                cx.act(Action::Run(Command::ClearFilter));
-            }
-            let wider = cx.scope.span.wider();
-            if wider != cx.scope.span && ui.button(format!("Widen to {}", wider.name())).clicked() {
-                cx.act(Action::SetSpan(wider));
-            }
+            parts::offer_more(ui, cx);
         });
     }
 }

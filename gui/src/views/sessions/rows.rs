@@ -4,7 +4,7 @@ use common::time;
 use eframe::egui::Ui;
 
 use super::super::timeline::columns::state_text;
-use super::super::{Action, ViewId};
+use super::super::{Action, ViewId, parts};
 use crate::state::narrow::Condition;
 use crate::state::row::Row;
 use crate::state::sessions::{Group, Grouping, Leader, Transcript};
@@ -210,12 +210,7 @@ impl Rows for LineRows<'_> {
 
     fn menu(&mut self, ui: &mut Ui, index: u64, _column: usize) {
         let Some(row) = self.row(index).cloned() else { return };
-        if ui.button("Copy command line").clicked() {
-            self.actions.push(Action::Copy(row.command_line.text.to_string()));
-        }
-        if ui.button("Copy process id").clicked() {
-            self.actions.push(Action::Copy(row.id.to_string()));
-        }
+        parts::copy_items(ui, &row, &mut self.actions);
         ui.separator();
         if ui.button("Show in tree").clicked() {
             self.actions.push(Action::Visit(ViewId::Tree, row.id));

@@ -5,7 +5,7 @@ use common::record::State;
 use common::time;
 use eframe::egui::Ui;
 
-use super::super::{Action, ViewId};
+use super::super::{Action, ViewId, parts};
 use super::turned;
 use crate::state::narrow::Condition;
 use crate::state::outline::Outline;
@@ -160,24 +160,12 @@ impl Rows for TimelineRows<'_> {
             };
             self.actions.push(Action::Copy(text));
         }
-        if ui.button("Copy command line").clicked() {
-            self.actions.push(Action::Copy(row.command_line.text.to_string()));
-        }
-        if ui.button("Copy process id").clicked() {
-            self.actions.push(Action::Copy(row.id.to_string()));
-        }
+        parts::copy_items(ui, &row, &mut self.actions);
         ui.separator();
         if ui.button("Show in tree").clicked() {
             self.actions.push(Action::Visit(ViewId::Tree, row.id));
         }
-        if ui.button("Only children of this process").clicked() {
-            let condition = Condition::equal(Field::ParentId, &row.id.to_string());
-            self.actions.push(Action::SetFilter(condition.include));
-        }
-        if ui.button("Only this executable").clicked() {
-            let condition = Condition::text(Field::Exe, &row.executable);
-            self.actions.push(Action::SetFilter(condition.include));
-        }
+        parts::pivot_items(ui, &row, &mut self.actions);
     }
 }
 

@@ -2,15 +2,13 @@
 
 use std::collections::HashMap;
 
-use common::filter::Field;
 use common::id::ProcessId;
 use common::rule::Level;
 use common::time;
 use eframe::egui::Ui;
 
-use super::super::Action;
 use super::super::timeline::columns::state_text;
-use crate::state::narrow::Condition;
+use super::super::{Action, parts};
 use crate::state::row::Row;
 use crate::state::tree::{Kind, Line, Tree};
 use crate::theme::Tokens;
@@ -294,20 +292,8 @@ impl Rows for TreeRows<'_> {
             self.focused = Some(row.id);
         }
         ui.separator();
-        if ui.button("Copy command line").clicked() {
-            self.actions.push(Action::Copy(row.command_line.text.to_string()));
-        }
-        if ui.button("Copy process id").clicked() {
-            self.actions.push(Action::Copy(row.id.to_string()));
-        }
+        parts::copy_items(ui, &row, &mut self.actions);
         ui.separator();
-        if ui.button("Only children of this process").clicked() {
-            let condition = Condition::equal(Field::ParentId, &row.id.to_string());
-            self.actions.push(Action::SetFilter(condition.include));
-        }
-        if ui.button("Only this executable").clicked() {
-            let condition = Condition::text(Field::Exe, &row.executable);
-            self.actions.push(Action::SetFilter(condition.include));
-        }
+        parts::pivot_items(ui, &row, &mut self.actions);
     }
 }
