@@ -147,11 +147,17 @@ impl Link {
     }
 
     pub fn connect(&mut self, target: Target) {
-        let _ = self.orders.try_send(Order::Connect(target));
+        self.go(Order::Connect(target));
     }
 
     pub fn open(&mut self, file: std::path::PathBuf) {
-        let _ = self.orders.try_send(Order::Open(file));
+        self.go(Order::Open(file));
+    }
+
+    fn go(&mut self, order: Order) {
+        if self.orders.try_send(order).is_err() {
+            self.refused.push(Notice::Status(Status::Absent(Trouble::overwhelmed())));
+        }
     }
 
     /// The next notice, if there is one.
@@ -232,5 +238,7 @@ mod tests {
         drop(service);
         let ticket = link.ask(health());
         assert!(matches!(link.next_notice(), Some(Notice::Answer(t, Err(_))) if t == ticket));
+        link.connect(Target::SystemBus);
+        assert!(matches!(link.next_notice(), Some(Notice::Status(Status::Absent(_)))));
     }
 }
