@@ -278,3 +278,31 @@ pub struct BinarySelection {
     /// Only what every run of matches the filter, not just one.
     pub is_only: bool,
 }
+
+#[zbus::proxy(
+    interface = "org.bpfrecorder.Recorder1.Web",
+    default_service = "org.bpfrecorder.Recorder1",
+    default_path = "/org/bpfrecorder/Recorder1"
+)]
+pub trait Web {
+    /// A link to the web page that works once and soon: JSON, see [`crate::web::WebLink`].
+    ///
+    /// `rights` are names of [`crate::web::WebRight`]; none of them means all that the caller has.
+    async fn create_link(&self, rights: &[&str]) -> Result<String, Error>;
+
+    /// Binds this connection to the session that the secret of a link stands for: JSON, see
+    /// [`crate::web::WebSession`]. From then on it may do what the session may, and nothing else.
+    async fn redeem(&self, secret: &str) -> Result<String, Error>;
+
+    /// The session that this connection is bound to, while it lasts: JSON.
+    async fn session(&self) -> Result<String, Error>;
+
+    /// The caller's sessions, or everybody's for who controls the recorder: a JSON array.
+    async fn sessions(&self) -> Result<String, Error>;
+
+    /// Ends a session, or with 0 all that the caller may see. Returns how many ended.
+    async fn revoke(&self, id: u32) -> Result<u32, Error>;
+
+    /// Figures without content, as Prometheus reads them; for anybody if the configuration says so.
+    async fn metrics(&self) -> Result<String, Error>;
+}

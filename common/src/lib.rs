@@ -17,4 +17,5 @@ pub mod number;
 pub mod record;
 pub mod rule;
 pub mod time;
+pub mod web;
 pub mod why;

@@ -7,11 +7,9 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 
-#[cfg(feature = "capture")]
-use crate::settings::Keys;
-#[cfg(feature = "capture")]
-use crate::settings::Settings;
-use crate::settings::{self, Mistakes};
+use common::bus::Target;
+
+use crate::settings::{self, Bus, Keys, Mistakes, Settings};
 
 /// Record every process of this machine
 ///
@@ -53,14 +51,41 @@ enum Command {
     },
     /// Serve a recorded database, read-only
     ///
-    /// Needs no privilege and no eBPF. Look with: bpfctl --address unix:path=PATH events
+    /// Needs no privilege and no eBPF. Look in a browser at the link that is printed, or with:
+    /// bpfctl --address unix:path=PATH events
     Open {
-        /// Database that a recorder wrote
+        /// Database that a recorder wrote, or the data directory of a recorder
         #[arg(value_name = "FILE.db")]
         file: PathBuf,
         /// D-Bus to serve: system, session, or unix:path=PATH
         #[arg(long, value_name = "BUS", default_value = "unix:path=./bpf-recorder.bus")]
         bus: String,
+        /// Where the web page is, on this machine only, or none
+        #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+        web_address: String,
+        /// Serve the web page and nothing else
+        #[arg(long, conflicts_with = "bus")]
+        web_only: bool,
+    },
+    /// Serve the web page of a recorder that runs
+    ///
+    /// A program without any right of its own, that speaks D-Bus to the recorder. Get in with:
+    /// bpfctl web --open
+    Web {
+        /// Configuration file, for the keys below [default: /etc/bpf-recorder/config.toml]
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+        /// D-Bus of the recorder: system, session, or unix:path=PATH [default: system]
+        #[arg(long, value_name = "BUS")]
+        bus: Option<String>,
+        /// Where to listen, on this machine only [default: 127.0.0.1:8080]
+        ///
+        /// A socket that the service manager hands down takes its place.
+        #[arg(long, value_name = "ADDRESS")]
+        web_address: Option<String>,
+        /// Show figures to anybody at /metrics: true or false [default: false]
+        #[arg(long, value_name = "BOOL")]
+        web_metrics: Option<bool>,
     },
 }
 
@@ -90,9 +115,24 @@ fn run(command: Command) -> anyhow::Result<()> {
             crate::sensor::run(settings, Box::new(again))
         }
         Command::CheckConfig { config } => check_config(config.as_deref()),
-        Command::Open { file, bus } => {
+        Command::Open { file, bus, web_address, web_only } => {
+            let keys = Keys { web_address: Some(web_address), ..Keys::default() };
+            let web = Settings::of_arguments(&keys)?.web;
+            let bus = if web_only { None } else { Some(settings::parse_bus(&bus)?) };
             crate::log::init("info");
-            crate::bus::open::run(&file, &settings::parse_bus(&bus)?)
+            crate::bus::open::run(&file, bus.as_ref(), web)
+        }
+        Command::Web { config, bus, web_address, web_metrics } => {
+            let keys = Keys { bus, web_address, web_metrics, ..Keys::default() };
+            let settings = Settings::settle(&keys, config.as_deref())?;
+            crate::log::init(&settings.log);
+            let target = match settings.bus {
+                Bus::System => Target::SystemBus,
+                Bus::Session => Target::SessionBus,
+                Bus::Socket(path) => Target::of_socket(&path),
+            };
+            let settings::Web { address, has_metrics } = settings.web;
+            crate::web::run(crate::web::Way::Bus(target), address, has_metrics)
         }
     }
 }

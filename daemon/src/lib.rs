@@ -26,3 +26,4 @@ mod rules;
 mod sensor;
 mod socket;
 mod store;
+mod web;

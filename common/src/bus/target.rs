@@ -1,5 +1,6 @@
 //! Where a recorder is: a bus, or the socket of one that is its own peer.
 
+use std::path::Path;
 use std::str::FromStr;
 
 use zbus::Address;
@@ -14,6 +15,14 @@ pub enum Target {
     Peer(Address),
 }
 
+impl Target {
+    /// A recorder that is its own peer at this socket.
+    pub fn of_socket(path: &Path) -> Self {
+        let socket = Unix::new(UnixSocket::File(path.into()));
+        Self::Peer(Address::new(Transport::Unix(socket)))
+    }
+}
+
 impl FromStr for Target {
     type Err = String;
 
@@ -22,8 +31,7 @@ impl FromStr for Target {
             "" | "system" => Ok(Self::SystemBus),
             "session" => Ok(Self::SessionBus),
             _ if text.starts_with('/') || text.starts_with("./") || text.starts_with("../") => {
-                let socket = Unix::new(UnixSocket::File(text.into()));
-                Ok(Self::Peer(Address::new(Transport::Unix(socket))))
+                Ok(Self::of_socket(Path::new(text)))
             }
             _ => match text.parse() {
                 Ok(address) => Ok(Self::Peer(address)),

@@ -12,6 +12,8 @@ use super::binaries::Binaries;
 use super::manager::Manager;
 use super::processes::Processes;
 use super::rules::Rules;
+use super::web::Web;
+use crate::settings;
 use crate::store::{Reader, Writer};
 
 fn xml<I: Interface>(interface: &I) -> String {
@@ -27,7 +29,7 @@ fn xml<I: Interface>(interface: &I) -> String {
 fn service(dir: &Path) -> Service {
     let path = dir.join("recorder.db");
     drop(Writer::open(&path).unwrap());
-    Service::recorded(Reader::new(&path).unwrap(), &path)
+    Service::recorded(Reader::new(&path).unwrap(), &path, settings::Web::default())
 }
 
 #[test]
@@ -40,7 +42,8 @@ fn committed_files_equal_the_live_interfaces() {
         ("Processes", xml(&Processes::new(service.clone(), access.clone()))),
         ("Alerts", xml(&Alerts::new(service.clone(), access.clone()))),
         ("Rules", xml(&Rules::new(service.clone(), access.clone()))),
-        ("Binaries", xml(&Binaries::new(service, access))),
+        ("Binaries", xml(&Binaries::new(service.clone(), access.clone()))),
+        ("Web", xml(&Web::new(service, access))),
     ] {
         let path = Path::new(env!("CARGO_MANIFEST_DIR"))
             .join(format!("../dbus/org.bpfrecorder.Recorder1.{name}.xml"));
@@ -57,7 +60,7 @@ async fn the_proxies_reach_the_live_service() {
     let dir = tempfile::tempdir().unwrap();
     let (ours, theirs) = std::os::unix::net::UnixStream::pair().unwrap();
     let server = Builder::unix_stream(theirs).server(zbus::Guid::generate()).p2p();
-    let server = service(dir.path()).interfaces(server, &Access::new(0).of_peer(0)).build();
+    let server = service(dir.path()).interfaces(server, &Access::new(0).of_peer(0, 0)).build();
     let client = Builder::unix_stream(ours).p2p().build();
     let (_server, client) = tokio::try_join!(server, client).unwrap();
     let manager = common::bus::ManagerProxy::new(&client).await.unwrap();

@@ -106,7 +106,7 @@ impl Service {
         "read-only"
     }
 
-    async fn health(&self) -> Result<Health, Error> {
+    pub(super) async fn health(&self) -> Result<Health, Error> {
         #[cfg(feature = "capture")]
         let capture = match &self.inner.live {
             Some(live) => live.pipeline.figures().await.map(|figures| live.count(figures)),

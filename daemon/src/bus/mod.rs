@@ -9,6 +9,7 @@ mod introspection;
 #[cfg(feature = "capture")]
 mod log_control;
 mod manager;
+mod metrics;
 pub(crate) mod open;
 mod pipe;
 #[cfg(feature = "capture")]
@@ -17,16 +18,17 @@ mod processes;
 mod rules;
 #[cfg(feature = "capture")]
 pub(crate) mod service_manager;
+mod sessions;
 #[cfg(feature = "capture")]
 mod signals;
 #[cfg(feature = "capture")]
 mod subscription;
+mod web;
 
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-#[cfg(feature = "capture")]
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::Context as _;
 use common::bus::{Error, NAME, PATH};
@@ -42,19 +44,21 @@ use self::log_control::LogControl;
 use self::manager::Manager;
 use self::processes::Processes;
 use self::rules::Rules;
+use self::sessions::Holder;
+use self::web::Web;
 use crate::binaries::{DIRECTORY, Vault};
 #[cfg(feature = "capture")]
 use crate::recorder::link::Link;
 #[cfg(feature = "capture")]
 use crate::recorder::pipeline::Handle;
-use crate::settings::Bus;
+use crate::settings::{self, Bus};
 use crate::store::{Reader, Stopped};
 
 /// Queries at one time; further ones are refused with `Busy`.
 pub(crate) const MOST_QUERIES: usize = 16;
 /// Subscriptions at one time.
 #[cfg(feature = "capture")]
-const MOST_SUBSCRIPTIONS: usize = 64;
+const MOST_SUBSCRIPTIONS: usize = 128;
 /// Clients at one time on a socket of our own.
 const MOST_CONNECTIONS: usize = 128;
 
@@ -71,6 +75,8 @@ struct Inner {
     vault: Option<Arc<Vault>>,
     since_ns: i64,
     queries: Arc<Semaphore>,
+    /// Where the web page is, which is not here.
+    web: settings::Web,
     #[cfg(feature = "capture")]
     live: Option<Live>,
 }
@@ -96,6 +102,7 @@ impl Service {
         sensor: Link,
         database: &Path,
         vault: Option<Arc<Vault>>,
+        web: settings::Web,
     ) -> Self {
         let live = Live {
             pipeline: live,
@@ -104,10 +111,10 @@ impl Service {
             subscriptions: Arc::new(Semaphore::new(MOST_SUBSCRIPTIONS)),
             missed: AtomicU64::new(0),
         };
-        Self::new(reader, database, vault, Some(live))
+        Self::new(reader, database, vault, web, Some(live))
     }
 
-    pub(crate) fn recorded(reader: Reader, database: &Path) -> Self {
+    pub(crate) fn recorded(reader: Reader, database: &Path, web: settings::Web) -> Self {
         // Copies lie beside the database they belong to.
         let directory = database.parent().unwrap_or(Path::new(".")).join(DIRECTORY);
         let vault = Vault::existing(&directory).map(Arc::new).ok();
@@ -115,6 +122,7 @@ impl Service {
             reader,
             database,
             vault,
+            web,
             #[cfg(feature = "capture")]
             None,
         )
@@ -124,6 +132,7 @@ impl Service {
         reader: Reader,
         database: &Path,
         vault: Option<Arc<Vault>>,
+        web: settings::Web,
         #[cfg(feature = "capture")] live: Option<Live>,
     ) -> Self {
         Self {
@@ -133,6 +142,7 @@ impl Service {
                 vault,
                 since_ns: now_ns(),
                 queries: Arc::new(Semaphore::new(MOST_QUERIES)),
+                web,
                 #[cfg(feature = "capture")]
                 live,
             }),
@@ -197,6 +207,7 @@ impl Service {
             .serve_at(PATH, Alerts::new(self.clone(), access.clone()))
             .serve_at(PATH, Rules::new(self.clone(), access.clone()))
             .serve_at(PATH, Binaries::new(self.clone(), access.clone()))
+            .serve_at(PATH, Web::new(self.clone(), access.clone()))
     }
 
     /// What a service has that a bus knows, too.
@@ -266,34 +277,68 @@ fn serve_peers(
 ) -> anyhow::Result<Serving> {
     listener.set_nonblocking(true).context("prepare the socket")?;
     let listener = tokio::net::UnixListener::from_std(listener).context("prepare the socket")?;
-    let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+    let peers = Peers::new(service, access);
     let task = tokio::spawn(async move {
         loop {
-            let stream = match listener.accept().await {
-                Ok((stream, _)) => stream,
+            match listener.accept().await {
+                Ok((stream, _)) => peers.admit(stream),
                 Err(error) => {
                     // Out of descriptors, most likely: others must leave first.
                     tracing::warn!("a client could not connect: {error}");
                     tokio::time::sleep(std::time::Duration::from_millis(200)).await;
-                    continue;
                 }
-            };
-            let Ok(place) = places.clone().try_acquire_owned() else {
-                tracing::warn!("a client was turned away: {MOST_CONNECTIONS} are connected");
-                continue;
-            };
-            let (service, access) = (service.clone(), access.clone());
-            tokio::spawn(async move {
-                serve_peer(&service, stream, &access).await;
-                drop(place);
-            });
+            }
         }
     });
     Ok(Serving::Socket(task))
 }
 
+/// Clients that have a connection each of their own.
+#[derive(Clone)]
+pub(crate) struct Peers {
+    service: Service,
+    access: Access,
+    places: Arc<Semaphore>,
+    count: Arc<AtomicU64>,
+}
+
+impl Peers {
+    pub(crate) fn new(service: Service, access: Access) -> Self {
+        let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+        Self { service, access, places, count: Arc::default() }
+    }
+
+    /// Serves one, in a task of its own, until it leaves.
+    pub(crate) fn admit(&self, stream: tokio::net::UnixStream) {
+        let Ok(place) = self.places.clone().try_acquire_owned() else {
+            tracing::warn!("a client was turned away: {MOST_CONNECTIONS} are connected");
+            return;
+        };
+        let number = self.count.fetch_add(1, Ordering::Relaxed);
+        let (service, access) = (self.service.clone(), self.access.clone());
+        tokio::spawn(async move {
+            serve_peer(&service, stream, &access, number).await;
+            access.sessions().gone(&Holder::Peer(number));
+            drop(place);
+        });
+    }
+}
+
+/// A recorded database for tests of what asks, as if by its own user.
+#[cfg(test)]
+pub(crate) fn recorded_peers(reader: Reader, database: &Path, address: &str) -> Peers {
+    let web = settings::Web { address: address.parse().ok(), has_metrics: false };
+    let own_uid = nix::unistd::Uid::effective().as_raw();
+    Peers::new(Service::recorded(reader, database, web), Access::new(own_uid))
+}
+
 /// One client on a socket of our own, until it leaves.
-async fn serve_peer(service: &Service, stream: tokio::net::UnixStream, access: &Access) {
+async fn serve_peer(
+    service: &Service,
+    stream: tokio::net::UnixStream,
+    access: &Access,
+    number: u64,
+) {
     let uid = match stream.peer_cred() {
         Ok(credentials) => credentials.uid(),
         Err(error) => {
@@ -307,7 +352,7 @@ async fn serve_peer(service: &Service, stream: tokio::net::UnixStream, access: &
     }
     let connect = async {
         let builder = Builder::unix_stream(stream.into_std()?).server(zbus::Guid::generate()).p2p();
-        service.interfaces(builder, &access.of_peer(uid)).build().await
+        service.interfaces(builder, &access.of_peer(uid, number)).build().await
     };
     let patience = std::time::Duration::from_secs(10);
     match tokio::time::timeout(patience, connect).await {

@@ -10,7 +10,7 @@ use zbus_polkit::policykit1::{
     AuthorityProxy, AuthorizationResult, CheckAuthorizationFlags, Subject,
 };
 
-use super::access::Right;
+use super::access::{Asking, Right};
 
 /// For an answer that asks nobody.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -19,8 +19,10 @@ pub(super) async fn check(
     right: Right,
     connection: &Connection,
     header: &Header<'_>,
+    asking: Asking,
 ) -> Result<(), Error> {
-    let is_interactive = header.primary().flags().contains(Flags::ALLOW_INTERACTIVE_AUTH);
+    let is_interactive = asking == Asking::AsAllowed
+        && header.primary().flags().contains(Flags::ALLOW_INTERACTIVE_AUTH);
     let asked = ask(right, connection, header, is_interactive);
     let answer = if is_interactive {
         // A person thinks, and types a password.

@@ -201,8 +201,16 @@ fn record(
         runtime.spawn(journal::tell_alerts(handle.alerts(), least));
     }
     let retiring = reader.clone();
-    let service =
-        bus::Service::recording(reader, handle.clone(), rules.clone(), link.clone(), &path, vault);
+    let (web, rules_handle) = (from.settings.web, rules.clone());
+    let service = bus::Service::recording(
+        reader,
+        handle.clone(),
+        rules_handle,
+        link.clone(),
+        &path,
+        vault,
+        web,
+    );
     let listener = match &from.listener {
         Some(listener) => Some(listener.try_clone().context("keep the socket")?),
         None => None,

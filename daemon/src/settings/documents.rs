@@ -9,7 +9,7 @@ use super::{Keys, Settings};
 const ABSENT: [&str; 2] = ["user", "environment-only"];
 
 /// For each key a value that is not the default.
-const OTHERS: [(&str, &str); 19] = [
+const OTHERS: [(&str, &str); 21] = [
     ("data-dir", "'/x'"),
     ("bus", "'session'"),
     ("user", "'x'"),
@@ -28,6 +28,8 @@ const OTHERS: [(&str, &str); 19] = [
     ("retention-age", "'0s'"),
     ("retention-size", "'0'"),
     ("alert-retention-age", "'0s'"),
+    ("web-address", "'none'"),
+    ("web-metrics", "true"),
     ("log", "'warn'"),
 ];
 

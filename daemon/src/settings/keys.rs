@@ -118,6 +118,18 @@ pub struct Keys {
     #[arg(long, value_name = "TIME")]
     pub alert_retention_age: Option<String>,
 
+    /// Where the web page is, on this machine only, or none [default: 127.0.0.1:8080]
+    ///
+    /// The page is another program, bpf-recorderd web, and its links lead there.
+    #[arg(long, value_name = "ADDRESS")]
+    pub web_address: Option<String>,
+
+    /// Let the web page show figures to anybody at /metrics: true or false [default: false]
+    ///
+    /// For Prometheus. Counters and sizes; nothing of what was recorded.
+    #[arg(long, value_name = "BOOL")]
+    pub web_metrics: Option<bool>,
+
     /// Messages of the daemon itself: error, warn, info, debug or trace [default: info]
     #[arg(long, value_name = "LEVEL")]
     pub log: Option<String>,
@@ -151,6 +163,8 @@ impl Keys {
             retention_age: self.retention_age.or(other.retention_age),
             retention_size: self.retention_size.or(other.retention_size),
             alert_retention_age: self.alert_retention_age.or(other.alert_retention_age),
+            web_address: self.web_address.or(other.web_address),
+            web_metrics: self.web_metrics.or(other.web_metrics),
             log: self.log.or(other.log),
         }
     }

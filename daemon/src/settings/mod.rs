@@ -14,6 +14,7 @@ mod mistake;
 mod units;
 mod values;
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use common::rule::Level;
@@ -41,7 +42,17 @@ pub struct Settings {
     pub detection: Detection,
     pub binaries: Binaries,
     pub retention: Retention,
+    pub web: Web,
     pub log: String,
+}
+
+/// The web page, which is another process. There is none by default.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Web {
+    /// On this machine only; `None` is no page.
+    pub address: Option<SocketAddr>,
+    /// Figures without content are for anybody on this machine.
+    pub has_metrics: bool,
 }
 
 /// What is kept of executed files.
@@ -101,6 +112,13 @@ impl Settings {
         })
     }
 
+    /// Of arguments alone, where there is nothing to configure.
+    pub fn of_arguments(arguments: &Keys) -> Result<Self, Mistakes> {
+        arguments
+            .settle()
+            .map_err(|problems| Mistakes(problems.into_iter().map(Mistake::of_argument).collect()))
+    }
+
     /// The keys whose change takes effect only when the service is stopped and started: what they
     /// name is made, or given away, before the recorder starts, and the ring is kept at a restart.
     pub fn needs_restart(&self, new: &Self) -> Vec<&'static str> {
@@ -109,6 +127,8 @@ impl Settings {
             ("bus", self.bus != new.bus),
             ("user", self.user != new.user),
             ("ring-size", self.ring_size_bytes != new.ring_size_bytes),
+            ("web-address", self.web.address != new.web.address),
+            ("web-metrics", self.web.has_metrics != new.web.has_metrics),
         ];
         changes.into_iter().filter(|(_, is_changed)| *is_changed).map(|(key, _)| key).collect()
     }

@@ -1,5 +1,6 @@
 //! What values are made of. Errors say what is wrong and what to give, and leave out the key.
 
+use std::net::SocketAddr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
@@ -35,6 +36,22 @@ pub(super) fn bus(text: &str) -> Result<Bus, String> {
             "{} is no bus: give system, session or unix:path=PATH, the path without a comma",
             shown(text)
         )),
+    }
+}
+
+/// Never anything but this machine: whoever is elsewhere has SSH.
+pub(super) fn web_address(text: &str) -> Result<Option<SocketAddr>, String> {
+    if text == "none" {
+        return Ok(None);
+    }
+    let remedy = "give 127.0.0.1:PORT, [::1]:PORT or none";
+    match text.parse::<SocketAddr>() {
+        Ok(address) if !address.ip().is_loopback() => {
+            Err(format!("{} can be reached from other machines: {remedy}", shown(text)))
+        }
+        Ok(address) if address.port() == 0 => Err(format!("0 is no port: {remedy}")),
+        Ok(address) => Ok(Some(address)),
+        Err(_) => Err(format!("{} is no address: {remedy}", shown(text))),
     }
 }
 

@@ -1,17 +1,20 @@
 //! Defaults, and what keys may be.
 
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use common::rule::Level;
 
 use super::units::{self, DAY_NS, HOUR_NS};
-use super::{Binaries, Bus, Detection, Environment, Keys, Retention, Settings};
+use super::{Binaries, Bus, Detection, Environment, Keys, Retention, Settings, Web};
 
 /// Ten years: what is larger is a slip, as no disk lasts so long.
 const MOST_RETENTION_DAYS: i64 = 3660;
 
 /// What runs, and what happened in the last seconds, has to fit in.
 const LEAST_RETENTION_BYTES: u64 = 64 << 20;
+
+const WEB_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
 
 const REDACTED_WORDS: [&str; 9] = [
     "PASSWORD",
@@ -49,6 +52,15 @@ impl Keys {
             detection: self.detection(&mut judge),
             binaries: self.binaries(&mut judge),
             retention: self.retention(&mut judge),
+            web: Web {
+                address: judge.value(
+                    "web-address",
+                    self.web_address.as_deref(),
+                    Some(WEB_ADDRESS),
+                    units::web_address,
+                ),
+                has_metrics: self.web_metrics.unwrap_or(false),
+            },
             log: judge.value("log", self.log.as_deref(), "info".to_owned(), units::log_level),
         };
         if judge.problems.is_empty() { Ok(settings) } else { Err(judge.problems) }
@@ -199,6 +211,10 @@ mod tests {
             ("binary-file-limit", "'big'"),
             ("binary-total-limit", "'-1'"),
             ("binary-min-free", "''"),
+            ("web-address", "'8080'"),
+            ("web-address", "'0.0.0.0:8080'"),
+            ("web-address", "'127.0.0.1:0'"),
+            ("web-address", "'localhost:8080'"),
             ("log", "'loud'"),
         ] {
             let problems = problems(&format!("{key} = {value}"));
