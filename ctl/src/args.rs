@@ -4,6 +4,7 @@ mod alerts;
 mod binaries;
 mod choice;
 mod rules;
+mod web;
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -18,6 +19,7 @@ pub use self::binaries::{
     BinaryCommand, BinaryGet, BinaryList, BinaryOrder, ContentHash, ContentHashes,
 };
 pub use self::rules::{RuleCommand, RuleFiles, RuleList, RulePatterns, RuleTest};
+pub use self::web::{Web, WebCommand};
 use common::bus::Target;
 
 const STYLES: Styles = Styles::styled()
@@ -152,6 +154,13 @@ pub enum Command {
         #[command(subcommand)]
         command: BinaryCommand,
     },
+
+    /// Print a link to the web page
+    ///
+    /// The link works once, and soon, in a browser of this machine. What the page may do there is
+    /// what the caller may do, for twelve hours at most.
+    #[command(after_long_help = web::EXAMPLES)]
+    Web(Web),
 
     /// Write records to a file
     ///

@@ -3,7 +3,9 @@
 use std::io::{self, BufWriter, StdoutLock, Write};
 
 use clap::CommandFactory;
-use common::bus::{self, AlertsProxy, BinariesProxy, ManagerProxy, ProcessesProxy, RulesProxy};
+use common::bus::{
+    self, AlertsProxy, BinariesProxy, ManagerProxy, ProcessesProxy, RulesProxy, WebProxy,
+};
 use jiff::Timestamp;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use zbus::Connection;
@@ -12,7 +14,7 @@ use crate::args::{Cli, Command, Format, Global, ProcessRef, Selection};
 use crate::connect::connect;
 use crate::error::CommandError;
 use crate::screen::Screen;
-use crate::{alerts, binaries, events, export, fields, health, rules, show, top, tree, when};
+use crate::{alerts, binaries, events, export, fields, health, rules, show, top, tree, web, when};
 
 /// Does what the command line asks for, on standard output.
 pub async fn run(cli: Cli) -> Result<(), CommandError> {
@@ -44,6 +46,7 @@ pub async fn run(cli: Cli) -> Result<(), CommandError> {
         Command::Alerts(args) => alerts::run(global, args).await,
         Command::Rules { command } => rules::run(global, command).await,
         Command::Binaries { command } => binaries::run(global, command).await,
+        Command::Web(args) => web::run(global, args).await,
         Command::Export(args) => {
             let filter = filter_of(&args.selection, global)?;
             if global.json && args.format == Format::Csv {
@@ -101,6 +104,10 @@ impl Context {
 
     pub(crate) async fn binaries(&self) -> Result<BinariesProxy<'static>, CommandError> {
         BinariesProxy::new(self.connection()).await.map_err(|error| bus::Error::ZBus(error).into())
+    }
+
+    pub(crate) async fn web(&self) -> Result<WebProxy<'static>, CommandError> {
+        WebProxy::new(self.connection()).await.map_err(|error| bus::Error::ZBus(error).into())
     }
 
     /// The error of asking for a process, with the table of those that a pid may mean.

@@ -30,6 +30,7 @@ mod table;
 mod text;
 mod top;
 mod tree;
+mod web;
 mod when;
 
 pub use command::run;
