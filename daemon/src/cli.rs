@@ -87,6 +87,16 @@ enum Command {
         #[arg(long, value_name = "BOOL")]
         web_metrics: Option<bool>,
     },
+    /// Make the socket of the web page listen where the configuration says, as a systemd.generator(7)
+    #[command(hide = true)]
+    WebUnits {
+        /// Directory for units that add to the installed ones
+        normal: PathBuf,
+        /// Directory for units that win over all others
+        early: PathBuf,
+        /// Not used
+        late: PathBuf,
+    },
 }
 
 pub fn main() -> ExitCode {
@@ -133,6 +143,10 @@ fn run(command: Command) -> anyhow::Result<()> {
             };
             let settings::Web { address, has_metrics } = settings.web;
             crate::web::run(crate::web::Way::Bus(target), address, has_metrics)
+        }
+        Command::WebUnits { normal, early, late: _ } => {
+            let settings = Settings::settle(&Keys::default(), None)?;
+            crate::web::generate_units(settings.web.address, &normal, &early)
         }
     }
 }

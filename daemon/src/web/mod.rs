@@ -20,6 +20,7 @@ mod serve;
 mod sessions;
 mod stall;
 mod stream;
+mod units;
 #[cfg(test)]
 mod tests;
 mod views;
@@ -35,6 +36,7 @@ use tokio::sync::Semaphore;
 pub(crate) use self::listen::Listening;
 pub(crate) use self::recorder::Way;
 pub(crate) use self::serve::serve;
+pub(crate) use self::units::generate as generate_units;
 use self::sessions::Sessions;
 
 /// Questions to the recorder at one time, which has places for others too; further ones wait.
