@@ -36,6 +36,9 @@ pub struct Store {
     /// Rows of the `gaps` table and the records they stand for, as far back as records are kept.
     pub gaps: u64,
     pub lost: u64,
+    /// Alerts with the status `new`, among the newest 10,000.
+    #[serde(default)]
+    pub alerts_new: u64,
     /// `None` where nobody writes the database.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retention: Option<Retention>,

@@ -333,6 +333,7 @@ pub(crate) mod tests {
                 newest: None,
                 gaps: 0,
                 lost: 0,
+                alerts_new: 3,
                 complete_since: None,
                 retention: None,
             },

@@ -157,6 +157,7 @@ impl Service {
             complete_since: totals.complete_since_ns.map(rfc3339),
             gaps: totals.gaps,
             lost: totals.lost,
+            alerts_new: totals.alerts_new,
             retention: self.retention(),
         }
     }

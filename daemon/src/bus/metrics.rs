@@ -22,6 +22,7 @@ pub(super) fn text(health: &Health) -> String {
     page.one("store_records", "gauge", "Records in the database.", &[], store.records);
     page.one("store_gaps", "gauge", "Gaps in the database.", &[], store.gaps);
     page.one("store_lost", "gauge", "Records that these gaps stand for.", &[], store.lost);
+    page.one("alerts_new", "gauge", "Nobody has looked at them.", &[], store.alerts_new);
     page.one("disk_free_bytes", "gauge", "Left for the database.", &[], store.free_disk_bytes);
     if let Some(retention) = &store.retention {
         let (name, help) = ("deleted_records_total", "Deleted because of their age or for room.");

@@ -95,7 +95,12 @@ pub(crate) struct Totals {
     pub(crate) newest_ns: Option<i64>,
     pub(crate) gaps: u64,
     pub(crate) lost: u64,
+    /// Among the newest alerts those that nobody has looked at.
+    pub(crate) alerts_new: u64,
 }
+
+/// So many alerts are looked at, that their number does not matter.
+const MOST_ALERTS_COUNTED: i64 = 10_000;
 
 #[derive(Clone)]
 pub(crate) struct Reader {
@@ -380,6 +385,12 @@ impl Reader {
                 [],
                 |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
             )?;
+            let alerts_new: i64 = connection.query_row(
+                "SELECT count(*) FROM (SELECT status FROM alert ORDER BY id DESC LIMIT ?1) \
+                 WHERE status = 0",
+                [MOST_ALERTS_COUNTED],
+                |row| row.get(0),
+            )?;
             let last_row: i64 =
                 connection
                     .query_row("SELECT ifnull(max(id), 0) FROM process", [], |row| row.get(0))?;
@@ -391,6 +402,7 @@ impl Reader {
                 newest_ns,
                 gaps: gaps.cast_unsigned(),
                 lost: lost.cast_unsigned(),
+                alerts_new: alerts_new.cast_unsigned(),
             })
         })
     }

@@ -113,7 +113,7 @@ impl Looking {
                 read_binaries: may(WebRight::ReadBinaries),
             },
             page,
-            open_alerts: None,
+            open_alerts: Some(health.store.alerts_new),
             lost: Some(health.store.lost),
             version: health.version.clone(),
             clock: Clock { now_ns: form::now_ns(), zone: jiff::tz::TimeZone::system() },
