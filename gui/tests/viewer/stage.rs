@@ -121,6 +121,20 @@ impl Stage {
         self.settle();
     }
 
+    /// Text and Enter so soon one after the other that both are there when the frame begins.
+    pub(crate) fn type_and_enter(&mut self, text: &str) {
+        let key = |pressed| egui::Event::Key {
+            key: Key::Enter,
+            physical_key: None,
+            pressed,
+            repeat: false,
+            modifiers: Modifiers::NONE,
+        };
+        let events = [egui::Event::Text(text.to_owned()), key(true), key(false)];
+        self.harness.input_mut().events.extend(events);
+        self.settle();
+    }
+
     /// What is said of each row that is seen, from top to bottom.
     pub(crate) fn rows(&self) -> Vec<String> {
         let mut rows: Vec<(f32, String)> = self

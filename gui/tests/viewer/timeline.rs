@@ -184,6 +184,19 @@ fn the_palette_finds_commands_and_processes() {
 }
 
 #[test]
+fn what_is_typed_in_the_same_frame_as_enter_counts() {
+    let mut stage = Stage::new();
+    stage.key(Modifiers::COMMAND, Key::L);
+    stage.type_text("name = slee");
+    stage.type_and_enter("p");
+    assert_eq!(stage.settings().filter, "name = sleep");
+    stage.key(Modifiers::COMMAND, Key::P);
+    stage.type_text("newe");
+    stage.type_and_enter("st first");
+    assert!(stage.settings().is_newest_first);
+}
+
+#[test]
 fn escape_closes_help_then_goes_back() {
     let mut stage = Stage::new();
     stage.filter("name = sleep");
