@@ -191,6 +191,8 @@ impl Window {
     }
 
     fn side(&mut self, ui: &mut Ui) {
+        // As wide as people left it, whatever there is to say.
+        ui.take_available_width();
         let has_own = self.with_view(|view, cx| view.details(ui, cx));
         if !has_own {
             let mut details = std::mem::take(&mut self.details);
