@@ -71,6 +71,11 @@ impl Stage {
         self.harness.state().window.as_ref().unwrap().settings()
     }
 
+    /// What the desktop calls the window.
+    pub(crate) fn title(&self) -> String {
+        self.harness.state().window.as_ref().unwrap().title()
+    }
+
     /// Until questions are answered and shown: each answer may raise another question.
     pub(crate) fn settle(&mut self) {
         for _ in 0..8 {
