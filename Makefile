@@ -106,6 +106,12 @@ bench: workload ## Print what recording costs on this machine (as root, else in 
 	cargo build --release -p daemon -p ctl
 	BPF_RECORDERD=$(TARGET)/release/bpf-recorderd BPFCTL=$(TARGET)/release/bpfctl cargo bench -p daemon --bench recorder
 
+.PHONY: screenshots
+screenshots: ## Make the pictures of the viewer in packaging/desktop/screenshots (as root)
+	@packaging/install-deps test
+	cargo build --release --workspace --bins
+	$(SUDO) packaging/desktop/make-screenshots $(TARGET)/release
+
 PROFILE := release
 
 .PHONY: deb

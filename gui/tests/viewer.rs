@@ -9,6 +9,8 @@ mod alerts;
 mod binaries;
 #[path = "viewer/connection.rs"]
 mod connection;
+#[path = "viewer/draw.rs"]
+mod draw;
 #[path = "viewer/export.rs"]
 mod export;
 #[path = "viewer/fake.rs"]
@@ -17,6 +19,8 @@ mod fake;
 mod find;
 #[path = "viewer/health.rs"]
 mod health;
+#[path = "viewer/pictures.rs"]
+mod pictures;
 #[path = "viewer/rules.rs"]
 mod rules;
 #[path = "viewer/saved.rs"]

@@ -65,6 +65,8 @@ impl FilterBox {
         let has_focus = ui.memory(|memory| memory.has_focus(id));
         // Before the field sees them: it would take them for itself.
         let mut outcome = if has_focus { self.keys(ui, id) } else { None };
+        let is_entered =
+            has_focus && ui.input_mut(|input| input.consume_key(Modifiers::NONE, Key::Enter));
         let response = self.field(ui, id);
         if std::mem::take(&mut self.wants_focus) {
             response.request_focus();
@@ -73,6 +75,10 @@ impl FilterBox {
         if response.changed() {
             (self.is_shut, self.chosen) = (false, None);
             self.error = filter::Filter::parse(&self.text, now_ns).err();
+        }
+        // After the field took in what was typed before: both may come in one frame.
+        if is_entered {
+            outcome = self.enter(ui, id);
         }
         if response.gained_focus() {
             self.is_shut = !self.text.is_empty();
@@ -121,7 +127,7 @@ impl FilterBox {
         response
     }
 
-    /// Enter, Tab, Escape and the arrows.
+    /// Tab, Escape and the arrows.
     fn keys(&mut self, ui: &Ui, id: Id) -> Option<Outcome> {
         let pressed = |key| ui.input_mut(|input| input.consume_key(Modifiers::NONE, key));
         let offered = if self.is_shut { 0 } else { self.offered.len() };
@@ -145,18 +151,20 @@ impl FilterBox {
             ui.memory_mut(|memory| memory.surrender_focus(id));
             return Some(Outcome::Leave);
         }
-        if pressed(Key::Enter) {
-            if let (Some(chosen), false) = (self.chosen, self.is_shut) {
-                self.take(ui, id, chosen);
-                return None;
-            }
-            self.is_shut = true;
-            if self.error.is_none() {
-                ui.memory_mut(|memory| memory.surrender_focus(id));
-                return Some(Outcome::Apply(self.text.trim().to_owned()));
-            }
-        }
         None
+    }
+
+    fn enter(&mut self, ui: &Ui, id: Id) -> Option<Outcome> {
+        if let (Some(chosen), false) = (self.chosen, self.is_shut) {
+            self.take(ui, id, chosen);
+            return None;
+        }
+        self.is_shut = true;
+        if self.error.is_some() {
+            return None;
+        }
+        ui.memory_mut(|memory| memory.surrender_focus(id));
+        Some(Outcome::Apply(self.text.trim().to_owned()))
     }
 
     /// Makes the completions for the cursor. Tells the field whose values would help.

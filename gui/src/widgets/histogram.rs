@@ -133,13 +133,13 @@ impl Histogram<'_> {
                 Stroke::new(1.0, tokens.weak),
             );
             let text = axis_text(self.clock, at, step);
-            painter.text(
-                egui::pos2(x, rect.bottom()),
-                egui::Align2::CENTER_BOTTOM,
-                text,
-                theme::small(),
-                tokens.weak,
-            );
+            let galley = painter.layout_no_wrap(text, theme::small(), tokens.weak);
+            let place = egui::Align2::CENTER_BOTTOM
+                .anchor_size(egui::pos2(x, rect.bottom()), galley.size());
+            // Half a time at the edge is none.
+            if rect.x_range().contains(place.left()) && rect.x_range().contains(place.right()) {
+                painter.galley(place.min, galley, tokens.weak);
+            }
             at += step;
         }
     }

@@ -210,18 +210,26 @@ impl Place {
 }
 
 impl Layout {
+    /// What has no room is left out, from the right: half a column is of no use. The wide one stays.
     fn new(specs: &[Spec], columns: &[Column], left: f32, right: f32) -> Self {
-        let shown = || {
-            columns.iter().filter(|column| column.is_shown).filter_map(|column| {
+        let mut shown: Vec<(usize, f32)> = columns
+            .iter()
+            .filter(|column| column.is_shown)
+            .filter_map(|column| {
                 let number = specs.iter().position(|spec| spec.title == column.name)?;
                 Some((number, column.width.max(LEAST_WIDTH)))
             })
-        };
-        let used: f32 = shown().map(|(_, width)| width).sum();
-        let left_over = (right - left - used).max(0.0);
-        let wide = shown().find(|(number, _)| specs[*number].is_wide).map(|(number, _)| number);
+            .collect();
+        let used = |shown: &[(usize, f32)]| shown.iter().map(|(_, width)| width).sum::<f32>();
+        while shown.len() > 1 && used(&shown) > right - left {
+            let last = shown.iter().rposition(|(number, _)| !specs[*number].is_wide);
+            shown.remove(last.unwrap_or(shown.len() - 1));
+        }
+        let left_over = (right - left - used(&shown)).max(0.0);
+        let wide = shown.iter().map(|(number, _)| *number).find(|number| specs[*number].is_wide);
         let mut at = left;
-        let places = shown()
+        let places = shown
+            .into_iter()
             .map(|(number, width)| {
                 let width = if Some(number) == wide { width + left_over } else { width };
                 let place = Place { number, left: at, width };

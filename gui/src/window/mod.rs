@@ -20,7 +20,7 @@ use common::bus::Target;
 use common::filter::FilterError;
 use common::health::Health;
 use common::id::ProcessId;
-use eframe::egui::{self, CentralPanel, Frame, Margin, Panel, Ui};
+use eframe::egui::{self, CentralPanel, Frame, Margin, Panel, Ui, ViewportCommand};
 use jiff::tz::TimeZone;
 
 use crate::commands::Command;
@@ -32,7 +32,7 @@ use crate::state::settings::{Appearance, Settings};
 use crate::theme::Tokens;
 use crate::views::{self, Action, Context, View, ViewId};
 use crate::widgets::filter_box::FilterBox;
-use crate::widgets::text::Clock;
+use crate::widgets::text::{self, Clock};
 
 /// Where times come from; tests have their own.
 pub struct Time {
@@ -77,6 +77,8 @@ pub struct Window {
     start: start::Start,
     /// Said for a moment, such as that something was copied.
     remark: Option<(String, i64)>,
+    /// What the desktop calls the window.
+    title: String,
     actions: Vec<Action>,
 }
 
@@ -124,6 +126,7 @@ impl Window {
             export: export::Export::default(),
             naming: None,
             remark: None,
+            title: String::new(),
             actions: Vec::new(),
         };
         window.apply_settings(ctx);
@@ -164,6 +167,26 @@ impl Window {
         self.naming_window(ui.ctx());
         self.escape(ui.ctx());
         self.act(ui.ctx());
+        self.entitle(ui.ctx());
+    }
+
+    /// What is looked at, for whoever looks for this among other windows.
+    pub fn title(&self) -> String {
+        match &self.health {
+            Some(health) if !self.needs_start() => {
+                let host = text::line(&health.host);
+                format!("{} – {host} – BPF Recorder", self.settings.view.name())
+            }
+            _ => "BPF Recorder".to_owned(),
+        }
+    }
+
+    fn entitle(&mut self, ctx: &egui::Context) {
+        let title = self.title();
+        if title != self.title {
+            ctx.send_viewport_cmd(ViewportCommand::Title(title.clone()));
+            self.title = title;
+        }
     }
 
     fn main(&mut self, ui: &mut Ui, tokens: &Tokens) {
@@ -191,6 +214,8 @@ impl Window {
     }
 
     fn side(&mut self, ui: &mut Ui) {
+        // As wide as people left it, whatever there is to say.
+        ui.take_available_width();
         let has_own = self.with_view(|view, cx| view.details(ui, cx));
         if !has_own {
             let mut details = std::mem::take(&mut self.details);

@@ -92,7 +92,6 @@ impl Palette {
         if pressed(Key::Escape) {
             return Some(Done::Closed);
         }
-        let found = self.found(ui.ctx(), window);
         let (down, up, enter) =
             (pressed(Key::ArrowDown), pressed(Key::ArrowUp), pressed(Key::Enter));
         if down {
@@ -101,7 +100,6 @@ impl Palette {
         if up {
             self.chosen = self.chosen.saturating_sub(1);
         }
-        self.chosen = self.chosen.min(found.len().saturating_sub(1));
         let edit = egui::TextEdit::singleline(&mut self.text)
             .hint_text("What to do, or a process id, pid or hash")
             .desired_width(f32::INFINITY);
@@ -116,6 +114,9 @@ impl Palette {
         if response.changed() {
             self.chosen = 0;
         }
+        // After the field took in what was typed: Enter may come in the same frame.
+        let found = self.found(ui.ctx(), window);
+        self.chosen = self.chosen.min(found.len().saturating_sub(1));
         if enter {
             return found
                 .get(self.chosen)

@@ -1,5 +1,6 @@
 //! Connections that are missing, lost and found again.
 
+use eframe::egui::{Key, Modifiers};
 use gui::connection::{Notice, Status, Trouble, TroubleKind};
 
 use crate::stage::Stage;
@@ -61,4 +62,16 @@ fn a_recorded_database_is_shown_whole_and_not_followed() {
     assert!(stage.says("Recorded"));
     assert_eq!(stage.rows().len(), 33);
     assert!(!stage.says("Pause"));
+}
+
+#[test]
+fn the_title_says_what_is_looked_at_and_where() {
+    let mut stage = Stage::unconnected();
+    assert_eq!(stage.title(), "BPF Recorder");
+    stage.fake().health.host = "web\u{1b}1".to_owned();
+    stage.fake().connect();
+    stage.settle();
+    assert_eq!(stage.title(), "Processes – web\\x1b1 – BPF Recorder");
+    stage.key(Modifiers::COMMAND, Key::Num4);
+    assert_eq!(stage.title(), "Alerts – web\\x1b1 – BPF Recorder");
 }

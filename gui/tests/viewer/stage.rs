@@ -8,14 +8,17 @@ use common::ecs::Event;
 use common::time::rfc3339;
 use eframe::egui::{self, Key, Modifiers};
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
-use egui_kittest::{Harness, Node};
+use egui_kittest::{Harness, HarnessBuilder, Node};
 use gui::connection::link;
-use gui::state::settings::Settings;
+use gui::state::settings::{Appearance, Settings};
 use gui::window::{Time, Window};
 use jiff::tz::TimeZone;
 
+use crate::draw::Software;
 use crate::fake::Fake;
 use crate::select::began;
+
+const SIZE: [f32; 2] = [1400.0, 900.0];
 
 pub(crate) struct Stage {
     pub(crate) harness: Harness<'static, Inner>,
@@ -30,13 +33,27 @@ pub(crate) struct Inner {
 impl Stage {
     /// Shortly after what was recorded, connected, everything there.
     pub(crate) fn new() -> Self {
-        let mut stage = Self::unconnected();
-        stage.fake().connect();
-        stage.settle();
-        stage
+        Self::unconnected().connected()
     }
 
     pub(crate) fn unconnected() -> Self {
+        Self::built(Harness::builder().with_size(SIZE), Appearance::Dark)
+    }
+
+    /// Of which pictures can be made.
+    pub(crate) fn drawn(size: [f32; 2], appearance: Appearance) -> Self {
+        let builder = Harness::builder().with_size(size);
+        let renderer = egui_kittest::LazyRenderer::new(Software::new);
+        Self::built(builder.renderer(renderer), appearance).connected()
+    }
+
+    fn connected(mut self) -> Self {
+        self.fake().connect();
+        self.settle();
+        self
+    }
+
+    fn built(builder: HarnessBuilder<Inner>, appearance: Appearance) -> Self {
         let (link, end) = link();
         let fake = Fake::new(end);
         let last = fake.events.iter().map(began).max().unwrap();
@@ -47,7 +64,7 @@ impl Stage {
             let window = inner.window.get_or_insert_with(|| {
                 let clock = clock.clone();
                 let time = Time { now_ns: Box::new(move || clock.get()), local: TimeZone::UTC };
-                let settings = Settings { is_utc: true, ..Settings::default() };
+                let settings = Settings { is_utc: true, appearance, ..Settings::default() };
                 let link = link.take().unwrap();
                 Window::new(ui.ctx(), link, settings, Target::SystemBus, time)
             });
@@ -55,10 +72,8 @@ impl Stage {
             window.logic(ui.ctx());
             window.ui(ui);
         };
-        let harness = Harness::builder()
-            .with_size([1400.0, 900.0])
+        let harness = builder
             .with_context_setup(gui::theme::install)
-            .with_theme(egui::Theme::Dark)
             .build_ui_state(show, Inner { window: None, fake });
         Self { harness, now_ns }
     }
@@ -69,6 +84,11 @@ impl Stage {
 
     pub(crate) fn settings(&self) -> Settings {
         self.harness.state().window.as_ref().unwrap().settings()
+    }
+
+    /// What the desktop calls the window.
+    pub(crate) fn title(&self) -> String {
+        self.harness.state().window.as_ref().unwrap().title()
     }
 
     /// Until questions are answered and shown: each answer may raise another question.
@@ -118,6 +138,20 @@ impl Stage {
 
     pub(crate) fn type_text(&mut self, text: &str) {
         self.harness.event(egui::Event::Text(text.to_owned()));
+        self.settle();
+    }
+
+    /// Text and Enter so soon one after the other that both are there when the frame begins.
+    pub(crate) fn type_and_enter(&mut self, text: &str) {
+        let key = |pressed| egui::Event::Key {
+            key: Key::Enter,
+            physical_key: None,
+            pressed,
+            repeat: false,
+            modifiers: Modifiers::NONE,
+        };
+        let events = [egui::Event::Text(text.to_owned()), key(true), key(false)];
+        self.harness.input_mut().events.extend(events);
         self.settle();
     }
 

@@ -1,7 +1,7 @@
 //! The process table, its filter, and the details beside it.
 
 use eframe::egui::{Key, Modifiers, Role};
-use egui_kittest::kittest::NodeT as _;
+use egui_kittest::kittest::{NodeT as _, Queryable as _};
 
 use crate::stage::Stage;
 
@@ -181,6 +181,36 @@ fn the_palette_finds_commands_and_processes() {
     stage.key(Modifiers::NONE, Key::Enter);
     assert_eq!(stage.settings().filter, format!("pid = {pid}"));
     assert_eq!(stage.rows().len(), 1);
+}
+
+#[test]
+fn what_is_typed_in_the_same_frame_as_enter_counts() {
+    let mut stage = Stage::new();
+    stage.key(Modifiers::COMMAND, Key::L);
+    stage.type_text("name = slee");
+    stage.type_and_enter("p");
+    assert_eq!(stage.settings().filter, "name = sleep");
+    stage.key(Modifiers::COMMAND, Key::P);
+    stage.type_text("newe");
+    stage.type_and_enter("st first");
+    assert!(stage.settings().is_newest_first);
+}
+
+#[test]
+fn the_details_are_as_wide_whatever_they_say() {
+    let mut stage = Stage::new();
+    let edge = |stage: &Stage| stage.harness.get_by_role(Role::Table).rect().right();
+    let before = edge(&stage);
+    // Little is said while nothing is known.
+    stage.fake().hold();
+    stage.row("/bin/echo plain argument").click();
+    stage.settle();
+    assert_eq!(edge(&stage), before, "asked for");
+    stage.fake().let_go(false);
+    stage.settle();
+    assert_eq!(edge(&stage), before, "known");
+    stage.key(Modifiers::COMMAND, Key::T);
+    assert_eq!(edge(&stage), before, "tree");
 }
 
 #[test]

@@ -137,7 +137,8 @@ fn rule(ui: &mut Ui, cx: &mut Context<'_>, alert: &Alert<'_>) {
 pub(in crate::views) fn rule_text(ui: &mut Ui, text: &str, selections: &[String]) {
     let tokens = Tokens::of(ui.ctx());
     let mut job = LayoutJob::default();
-    let lines = is_found(text, selections);
+    // One that follows another in its file begins with the end of the line between them.
+    let lines = is_found(text.trim_start_matches('\n'), selections);
     for (line, is_found) in lines.iter().take(MOST_LINES) {
         let color = if *is_found || selections.is_empty() { tokens.text } else { tokens.weak };
         let mut format = TextFormat::simple(theme::mono(), color);

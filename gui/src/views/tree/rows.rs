@@ -11,7 +11,7 @@ use super::super::timeline::columns::state_text;
 use super::super::{Action, parts};
 use crate::state::row::Row;
 use crate::state::tree::{Kind, Line, Tree};
-use crate::theme::Tokens;
+use crate::theme::{self, Tokens};
 use crate::widgets::table::{Cell, Rows, Spec};
 use crate::widgets::text::{self, Clock};
 
@@ -37,8 +37,8 @@ pub(super) const SPECS: &[Spec] = &[
     spec("state", 96.0),
     Spec { is_right: true, ..spec("ran for", 84.0) },
     spec("user", 126.0),
-    spec("alerts", 70.0),
-    spec("container", 66.0),
+    spec("alerts", 104.0),
+    Spec { is_shown: false, ..spec("container", 66.0) },
 ];
 
 /// Levels whose lines are drawn; deeper ones lose their left end.
@@ -169,7 +169,7 @@ impl TreeRows<'_> {
 
     fn alerts(&self, id: ProcessId) -> Option<Cell> {
         let fired = self.alerts.get(&id)?.as_ref()?;
-        let mut shown = format!("▲ {}", fired.worst.name());
+        let mut shown = format!("{} {}", theme::level_mark(fired.worst), fired.worst.name());
         if fired.count > 1 {
             shown.push_str(&format!(" ×{}", fired.count));
         }

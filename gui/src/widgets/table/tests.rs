@@ -28,3 +28,23 @@ fn columns_of_other_versions_are_put_right() {
         .collect();
     assert_eq!(names, [("b".to_owned(), 70.0), ("a".to_owned(), 50.0)]);
 }
+
+#[test]
+fn what_has_no_room_is_left_out_from_the_right() {
+    let spec = |title| Spec { title, width: 50.0, is_right: false, is_wide: false, is_shown: true };
+    let specs =
+        [spec("a"), Spec { is_wide: true, width: 100.0, ..spec("b") }, spec("c"), spec("d")];
+    let mut remembered = Vec::new();
+    let columns = columns(&mut remembered, &specs);
+    let check = |width: f32, expected: &[(usize, f32)]| {
+        let layout = Layout::new(&specs, columns, 10.0, 10.0 + width);
+        let places: Vec<_> =
+            layout.places.iter().map(|place| (place.number, place.width)).collect();
+        assert_eq!(places, expected, "{width}");
+    };
+    check(300.0, &[(0, 50.0), (1, 150.0), (2, 50.0), (3, 50.0)]);
+    check(250.0, &[(0, 50.0), (1, 100.0), (2, 50.0), (3, 50.0)]);
+    check(249.0, &[(0, 50.0), (1, 149.0), (2, 50.0)]);
+    check(120.0, &[(1, 120.0)]);
+    check(20.0, &[(1, 100.0)]);
+}
