@@ -49,6 +49,19 @@ pub fn terminal(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
+/// No line of a table has room for more; to lay out 32 KiB in each frame would take seconds.
+const MOST_LINE_CHARS: usize = 400;
+
+/// What may be shown of a hostile text: on one line, without controls, not too long.
+pub fn line(text: &str) -> String {
+    let end = text.char_indices().nth(MOST_LINE_CHARS).map_or(text.len(), |(at, _)| at);
+    let mut shown = terminal(&text[..end]).into_owned();
+    if end < text.len() {
+        shown.push('…');
+    }
+    shown
+}
+
 /// Control characters, and the format characters that reorder or hide text (Unicode bidirectional
 /// controls, zero-width characters, line and paragraph separators, tags).
 fn is_unsafe(c: char) -> bool {
@@ -78,5 +91,12 @@ mod tests {
         assert_eq!(terminal("a\x1b[31mb\n\tc"), "a\\x1b[31mb\\n\\tc");
         assert_eq!(terminal("x\u{202e}gpj"), "x\\u{202e}gpj");
         assert_eq!(terminal("\u{9b}31m"), "\\u{9b}31m");
+    }
+
+    #[test]
+    fn hostile_texts_are_one_short_line() {
+        assert_eq!(line("a\n\x1b[31m\u{202e}b"), "a\\n\\x1b[31m\\u{202e}b");
+        let long = line(&"x".repeat(100_000));
+        assert_eq!(long.chars().count(), MOST_LINE_CHARS + 1);
     }
 }

@@ -1,5 +1,7 @@
 //! The state of a recorder, in figures a person can check.
 
+pub mod figures;
+
 use serde::{Deserialize, Serialize};
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

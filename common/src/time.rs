@@ -5,6 +5,50 @@ use jiff::tz::TimeZone;
 
 use crate::record::WallNs;
 
+/// What is now, and in which zone people read times.
+#[derive(Debug, Clone)]
+pub struct Clock {
+    pub now_ns: i64,
+    pub zone: TimeZone,
+}
+
+impl Clock {
+    /// `14:03:27.512`.
+    pub fn time(&self, ns: i64) -> String {
+        clock(ns, &self.zone)
+    }
+
+    pub fn date(&self, ns: i64) -> String {
+        date(ns, &self.zone)
+    }
+
+    /// With the date in front where it is not today's.
+    pub fn time_and_date(&self, ns: i64) -> String {
+        if self.date(ns) == self.date(self.now_ns) {
+            self.time(ns)
+        } else {
+            format!("{} {}", self.date(ns), self.time(ns))
+        }
+    }
+
+    /// For a column: the time of today, else the day and the time to the second.
+    pub fn short(&self, ns: i64) -> String {
+        let (date, time) = (self.date(ns), self.time(ns));
+        if date == self.date(self.now_ns) {
+            return time;
+        }
+        // Without the year.
+        let (date, time) = (date.get(5..).unwrap_or(&date), time.get(..8).unwrap_or(&time));
+        format!("{date} {time}")
+    }
+
+    /// `12 s ago`.
+    pub fn ago(&self, ns: i64) -> String {
+        let past = u64::try_from(self.now_ns.saturating_sub(ns)).unwrap_or(0);
+        format!("{} ago", duration(past))
+    }
+}
+
 /// RFC 3339 in UTC with nanoseconds.
 pub fn rfc3339(time_ns: WallNs) -> String {
     match Timestamp::from_nanosecond(i128::from(time_ns)) {

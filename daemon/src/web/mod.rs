@@ -20,9 +20,9 @@ mod serve;
 mod sessions;
 mod stall;
 mod stream;
-mod units;
 #[cfg(test)]
 mod tests;
+mod units;
 mod views;
 
 use std::net::SocketAddr;
@@ -36,8 +36,8 @@ use tokio::sync::Semaphore;
 pub(crate) use self::listen::Listening;
 pub(crate) use self::recorder::Way;
 pub(crate) use self::serve::serve;
-pub(crate) use self::units::generate as generate_units;
 use self::sessions::Sessions;
+pub(crate) use self::units::generate as generate_units;
 
 /// Questions to the recorder at one time, which has places for others too; further ones wait.
 const MOST_QUERIES: usize = 8;

@@ -20,8 +20,7 @@ pub(crate) fn generate(
             .with_context(|| format!("make {}", link.display()));
     };
     let directory = normal.join(format!("{SOCKET}.d"));
-    std::fs::create_dir_all(&directory)
-        .with_context(|| format!("make {}", directory.display()))?;
+    std::fs::create_dir_all(&directory).with_context(|| format!("make {}", directory.display()))?;
     let file = directory.join("50-web-address.conf");
     // An empty one takes back what the unit says.
     let text = format!(
@@ -41,8 +40,8 @@ mod tests {
         let (normal, early) = (root.path().join("n"), root.path().join("e"));
         std::fs::create_dir(&early).unwrap();
         generate("[::1]:81".parse().ok(), &normal, &early).unwrap();
-        let text =
-            std::fs::read_to_string(normal.join(format!("{SOCKET}.d/50-web-address.conf"))).unwrap();
+        let text = std::fs::read_to_string(normal.join(format!("{SOCKET}.d/50-web-address.conf")))
+            .unwrap();
         assert!(text.ends_with("[Socket]\nListenStream=\nListenStream=[::1]:81\n"), "{text}");
         assert!(!early.join(SOCKET).exists());
         generate(None, &normal, &early).unwrap();

@@ -2,8 +2,6 @@
 //!
 //! Asked for every few seconds, and only while somebody looks.
 
-mod figures;
-
 use std::time::Duration;
 
 use common::ecs::Gap;
@@ -19,7 +17,7 @@ use crate::connection::{Answer, Asked, Request, Trouble};
 use crate::state::scope::Span;
 use crate::theme::{self, GRID, Tokens};
 use crate::widgets::text;
-use figures::{Figure, Group, Tone};
+use common::health::figures::{self, Figure, Group, Tone};
 
 const EVERY_NS: i64 = 3_000_000_000;
 const MOST_GAPS: u32 = 200;

@@ -37,14 +37,14 @@ status_of() {
     sed -n '1s/^HTTP\/1.1 \([0-9]*\).*/\1/p' <<<"$1"
 }
 
-# Opens a session with the link that "$@" prints, and prints its cookie.
+# Opens a session with the link that "$@" prints; $cookie is its header from then on.
 log_in() {
     local link answer
     link=$("$@" 2>/dev/null) || die "there is no link for: $*"
     answer=$(http GET "${link#http://"$address"}")
-    equal 'the answer to a link' "$(status_of "$answer")" 200
+    [[ $(status_of "$answer") == 200 ]] || die "the answer to a link: $answer"
     grep -q -i '^set-cookie: .*HttpOnly; SameSite=Strict' <<<"$answer" || die "the cookie: ${answer:0:400}"
-    sed -n 's/^set-cookie: \([^;]*\).*/Cookie: \1/Ip' <<<"$answer" | tr -d '\r'
+    cookie=$(sed -n 's/^set-cookie: \([^;]*\).*/Cookie: \1/Ip' <<<"$answer")
 }
 
 check_the_socket_listens_with_the_recorder() {
@@ -71,7 +71,7 @@ check_the_page_has_no_rights_of_its_own() {
 
 check_a_link_opens_the_page() {
     local cookie marker answer
-    cookie=$(log_in bpfctl web)
+    log_in bpfctl web
     marker=$(new_marker)
     /bin/true "$marker"
     answer=$(http GET "/processes?filter=arg+%3D+$marker" "$cookie")
@@ -83,7 +83,7 @@ check_a_link_opens_the_page() {
 
 check_a_members_session_reads_and_changes_nothing() {
     local cookie answer
-    cookie=$(log_in as member bpfctl web)
+    log_in as member bpfctl web
     equal 'the page of rules' "$(status_of "$(http GET /rules "$cookie")")" 200
     answer=$(http POST /api/v1/rules/enabled "$cookie" 'X-BPF-Recorder: 1' -- \
         '{"patterns":["level:low"],"enabled":false}')
@@ -94,7 +94,7 @@ check_a_members_session_reads_and_changes_nothing() {
 
 check_a_session_can_be_ended() {
     local cookie id
-    cookie=$(log_in bpfctl web --read-only)
+    log_in bpfctl web --read-only
     id=$(bpfctl web sessions --json | tail -n 1 | jq .id)
     as member bpfctl web revoke "$id" 2>/dev/null && die "another's session was ended"
     quietly bpfctl web revoke "$id"
@@ -112,7 +112,7 @@ check_the_configuration_says_where_the_page_is() {
     await_recording
     wait_for 20 systemctl --quiet is-active "$socket" || die 'there is no socket'
     address=127.0.0.1:9090
-    log_in bpfctl web >/dev/null
+    log_in bpfctl web
     echo 'web-address = "none"' >/etc/bpf-recorder/config.d/web.toml
     systemctl stop "$socket" "$page"
     systemctl daemon-reload

@@ -84,7 +84,7 @@ fn runs(chrome: &Chrome, binary: &Binary) -> Markup {
                 @if let Some(time) = time {
                     (shown(name, &html! {
                         (chrome.clock.whole(time))
-                        @if let Some(ns) = parse_rfc3339(time) { " (" (chrome.clock.ago(ns)) ")" }
+                        @if let Some(ns) = parse_rfc3339(time) { " (" (chrome.clock.0.ago(ns)) ")" }
                     }))
                 }
             }

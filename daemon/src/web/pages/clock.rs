@@ -2,36 +2,28 @@
 
 use common::time::{self, parse_rfc3339};
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 use maud::{Markup, html};
 
 use super::hostile;
 
 /// What is now, and in which zone times are shown.
 #[derive(Debug, Clone)]
-pub(crate) struct Clock {
-    pub(crate) now_ns: i64,
-    pub(crate) zone: TimeZone,
-}
+pub(crate) struct Clock(pub(crate) time::Clock);
 
 impl Clock {
     /// As people and browsers know the zone; one without a name by what it is ahead of UTC now.
     pub(super) fn zone_name(&self) -> String {
-        let now = Timestamp::from_nanosecond(self.now_ns.into()).unwrap_or_default();
-        let offset = || self.zone.to_offset(now).to_string();
-        self.zone.iana_name().map_or_else(offset, str::to_owned)
-    }
-
-    fn date(&self, ns: i64) -> String {
-        time::date(ns, &self.zone)
+        let now = Timestamp::from_nanosecond(self.0.now_ns.into()).unwrap_or_default();
+        let offset = || self.0.zone.to_offset(now).to_string();
+        self.0.zone.iana_name().map_or_else(offset, str::to_owned)
     }
 
     /// In a list: with the date only where it is another than in the row above, or, in the first
     /// row, than today's.
     pub(super) fn in_row(&self, text: &str, above: Option<&str>) -> Markup {
         let Some(ns) = parse_rfc3339(text) else { return html! { (hostile::plain(text)) } };
-        let above = above.and_then(parse_rfc3339).unwrap_or(self.now_ns);
-        let is_new = self.date(ns) != self.date(above);
+        let above = above.and_then(parse_rfc3339).unwrap_or(self.0.now_ns);
+        let is_new = self.0.date(ns) != self.0.date(above);
         html! {
             time datetime=(text) data-form="row" { (self.dated(ns, is_new)) }
         }
@@ -40,7 +32,7 @@ impl Clock {
     /// With the date where it is not today's.
     pub(super) fn short(&self, text: &str) -> Markup {
         let Some(ns) = parse_rfc3339(text) else { return html! { (hostile::plain(text)) } };
-        let is_other = self.date(ns) != self.date(self.now_ns);
+        let is_other = self.0.date(ns) != self.0.date(self.0.now_ns);
         html! {
             time datetime=(text) data-form="short" { (self.dated(ns, is_other)) }
         }
@@ -48,7 +40,7 @@ impl Clock {
 
     /// The time, or the day without its year and the time to the second.
     fn dated(&self, ns: i64, has_date: bool) -> Markup {
-        let (date, clock) = (self.date(ns), time::clock(ns, &self.zone));
+        let (date, clock) = (self.0.date(ns), self.0.time(ns));
         html! {
             @if has_date {
                 span.date { (date.get(5..).unwrap_or(&date)) } " "
@@ -61,7 +53,7 @@ impl Clock {
         let Some(ns) = parse_rfc3339(text) else { return html! { (hostile::plain(text)) } };
         html! {
             time datetime=(text) data-form="whole" {
-                (self.date(ns)) " " (time::clock(ns, &self.zone))
+                (self.0.date(ns)) " " (self.0.time(ns))
             }
         }
     }
@@ -69,32 +61,19 @@ impl Clock {
     pub(super) fn at(&self, ns: i64) -> Markup {
         self.whole(&time::rfc3339(ns))
     }
-
-    /// As text, in the middle of other text: with the date where it is not today's.
-    pub(super) fn time_and_date(&self, ns: i64) -> String {
-        let clock = time::clock(ns, &self.zone);
-        match self.date(ns) {
-            date if date == self.date(self.now_ns) => clock,
-            date => format!("{date} {clock}"),
-        }
-    }
-
-    /// `12 s ago`
-    pub(super) fn ago(&self, ns: i64) -> String {
-        let past = u64::try_from(self.now_ns.saturating_sub(ns)).unwrap_or(0);
-        format!("{} ago", time::duration(past))
-    }
 }
 
 #[cfg(test)]
 mod tests {
+    use jiff::tz::TimeZone;
+
     use super::*;
 
     #[test]
     fn the_date_stands_where_it_changes() {
-        let clock = Clock { now_ns: 1_795_510_206_500_000_000, zone: TimeZone::UTC };
-        let now = time::rfc3339(clock.now_ns);
-        let before = time::rfc3339(clock.now_ns - 86_400_000_000_000);
+        let clock = Clock(time::Clock { now_ns: 1_795_510_206_500_000_000, zone: TimeZone::UTC });
+        let now = time::rfc3339(clock.0.now_ns);
+        let before = time::rfc3339(clock.0.now_ns - 86_400_000_000_000);
         let shown = |text: &str, above: Option<&str>| clock.in_row(text, above).into_string();
         assert!(!shown(&now, None).contains("date\""));
         assert!(shown(&before, Some(&now)).contains("<span class=\"date\">"));

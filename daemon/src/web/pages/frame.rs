@@ -87,7 +87,7 @@ pub(super) fn page(chrome: &Chrome, title: &str, script: &str, content: &Markup)
     let zone = chrome.clock.zone_name();
     html! {
         (DOCTYPE)
-        html lang="en" data-zone=(zone) data-now=(common::time::rfc3339(chrome.clock.now_ns)) {
+        html lang="en" data-zone=(zone) data-now=(common::time::rfc3339(chrome.clock.0.now_ns)) {
             (head(&title, Some(script)))
             body {
                 a.skip href="#content" { "Skip to the content" }
@@ -230,7 +230,10 @@ pub(super) mod tests {
             open_alerts: Some(3),
             lost: Some(0),
             version: "0.1.0".to_owned(),
-            clock: Clock { now_ns: 1_795_510_206_500_000_000, zone: TimeZone::UTC },
+            clock: Clock(common::time::Clock {
+                now_ns: 1_795_510_206_500_000_000,
+                zone: TimeZone::UTC,
+            }),
         }
     }
 

@@ -6,10 +6,10 @@ use common::number::number;
 use common::time::{parse_rfc3339, rfc3339};
 use maud::{Markup, html};
 
-use super::figures::{self, Figure, Group, Tone};
 use super::frame::{self, Chrome};
 use super::trouble::{self, Trouble};
 use super::{hostile, link, mark};
+use common::health::figures::{self, Figure, Group, Tone};
 
 /// On either side of a gap that is gone to.
 const AROUND_NS: i64 = 60_000_000_000;
@@ -28,7 +28,7 @@ pub(crate) fn health(chrome: &Chrome, page: &HealthPage<'_>) -> Markup {
         @if let Some(health) = page.health {
             (heading(health))
             div.groups {
-                @for group in figures::groups(health, &chrome.clock) { (group_of(&group)) }
+                @for group in figures::groups(health, &chrome.clock.0) { (group_of(&group)) }
             }
             (gaps(chrome, page.gaps, health.store.gaps))
         }

@@ -125,7 +125,7 @@ fn bar(
     let height = u128::from(count) * u128::from(HEIGHT - LOWEST) / u128::from(most.max(1));
     let height = u64::try_from(height).unwrap_or(0) + LOWEST;
     let (from, to) = (histogram.start_of(part), histogram.start_of(part + 1));
-    let title = format!("{}: {}", common::time::clock(from, &clock.zone), number(count));
+    let title = format!("{}: {}", clock.0.time(from), number(count));
     html! {
         a href=(narrowed(&rfc3339(from), &rfc3339(to))) tabindex="-1" {
             title { (title) }
@@ -166,7 +166,7 @@ mod tests {
         let gaps = [gap_at(150), gap_at(160), gap_at(999), gap_at(-5)];
         let histogram = Histogram { from_ns: 0, to_ns: 300, counts: &counts, gaps: &gaps };
         assert_eq!(histogram.gaps_by_part(), [(1, 6)]);
-        let clock = Clock { now_ns: 0, zone: TimeZone::UTC };
+        let clock = Clock(common::time::Clock { now_ns: 0, zone: TimeZone::UTC });
         let shown = show(&histogram, &clock, &|from, to| format!("/?{from}&{to}")).into_string();
         assert_eq!(shown.matches("rect class=\"bar\"").count(), 2);
         assert!(shown.contains("00.000000100Z&amp;1970-01-01T00:00:00.000000200Z"), "{shown}");
@@ -175,7 +175,7 @@ mod tests {
     #[test]
     fn an_empty_range_is_no_fault() {
         let histogram = Histogram { from_ns: 5, to_ns: 5, counts: &[], gaps: &[gap_at(5)] };
-        let clock = Clock { now_ns: 0, zone: TimeZone::UTC };
+        let clock = Clock(common::time::Clock { now_ns: 0, zone: TimeZone::UTC });
         show(&histogram, &clock, &|_, _| String::new());
     }
 }

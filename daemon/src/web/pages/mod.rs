@@ -13,7 +13,6 @@ mod clock;
 mod copy;
 mod doors;
 mod facts;
-mod figures;
 mod found;
 mod frame;
 mod health;

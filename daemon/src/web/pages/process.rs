@@ -76,7 +76,7 @@ fn heading(view: &View<'_>) -> Markup {
                 span.weak {
                     "began " (chrome.clock.whole(&process.start))
                     @if let Some(start) = parse_rfc3339(&process.start) {
-                        ", " (chrome.clock.ago(start))
+                        ", " (chrome.clock.0.ago(start))
                     }
                 }
             }

@@ -152,7 +152,7 @@ mod tests {
     use crate::web::pages::process::tests::{event, hostile_event};
 
     fn shown(event: &Event<'_>) -> String {
-        let clock = Clock { now_ns: 0, zone: jiff::tz::TimeZone::UTC };
+        let clock = Clock(common::time::Clock { now_ns: 0, zone: jiff::tz::TimeZone::UTC });
         let fired = HashMap::new();
         Table { clock: &clock, fired: &fired }.show(std::slice::from_ref(event)).into_string()
     }

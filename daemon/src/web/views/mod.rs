@@ -116,7 +116,10 @@ impl Looking {
             open_alerts: Some(health.store.alerts_new),
             lost: Some(health.store.lost),
             version: health.version.clone(),
-            clock: Clock { now_ns: form::now_ns(), zone: jiff::tz::TimeZone::system() },
+            clock: Clock(common::time::Clock {
+                now_ns: form::now_ns(),
+                zone: jiff::tz::TimeZone::system(),
+            }),
         })
     }
 }

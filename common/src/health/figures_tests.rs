@@ -3,7 +3,7 @@ use jiff::tz::TimeZone;
 use super::*;
 
 fn sample() -> Health {
-    serde_json::from_str(include_str!("../../../tests/data/health.json")).unwrap()
+    serde_json::from_str(include_str!("../../../gui/tests/data/health.json")).unwrap()
 }
 
 fn figures(health: &Health) -> Vec<Figure> {

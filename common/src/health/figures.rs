@@ -1,13 +1,11 @@
 //! What the recorder says of itself, as figures with names and units, and what to do where one is
 //! not as it should be.
 
-use common::health::{Capture, Files, Health, Kinds, Named, Program, Retention, Store};
-use common::number::number;
-use common::time::{duration, parse_rfc3339};
-
-use super::Clock;
-use super::hostile::short as line;
-use super::measure::size;
+use super::{Capture, Files, Health, Kinds, Named, Program, Retention, Store};
+use crate::ecs::Gap;
+use crate::escape::line;
+use crate::number::{number, size};
+use crate::time::{Clock, duration, parse_rfc3339};
 
 const CONFIG: &str = "/etc/bpf-recorder/config.toml";
 /// An event is in the database well before.
@@ -18,7 +16,7 @@ const PROGRAMS: [&str; 3] = ["fork", "exec", "exit"];
 const DAY_NS: u128 = 86_400_000_000_000;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Tone {
+pub enum Tone {
     Plain,
     /// To be looked at.
     Warning,
@@ -27,19 +25,19 @@ pub(super) enum Tone {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Figure {
-    pub(super) name: String,
-    /// With its unit. May be shown as it is.
-    pub(super) value: String,
-    pub(super) tone: Tone,
+pub struct Figure {
+    pub name: String,
+    /// With its unit. May be drawn as it is.
+    pub value: String,
+    pub tone: Tone,
     /// What to do.
-    pub(super) advice: Option<String>,
+    pub advice: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Group {
-    pub(super) title: &'static str,
-    pub(super) figures: Vec<Figure>,
+pub struct Group {
+    pub title: &'static str,
+    pub figures: Vec<Figure>,
 }
 
 impl Group {
@@ -84,7 +82,7 @@ fn with_unit(count: u64, unit: &str) -> String {
 }
 
 /// The whole in one sentence.
-pub(super) fn verdict(health: &Health) -> (Tone, String) {
+pub fn verdict(health: &Health) -> (Tone, String) {
     let state = match &*health.state {
         "recording" => "Recording",
         "read-only" => "A recorded database: nothing is recorded into it",
@@ -110,7 +108,7 @@ fn gaps(count: u64) -> String {
 }
 
 /// All figures, in groups that belong together.
-pub(super) fn groups(health: &Health, clock: &Clock) -> Vec<Group> {
+pub fn groups(health: &Health, clock: &Clock) -> Vec<Group> {
     let mut groups = vec![losses(health)];
     if let Some(capture) = &health.capture {
         groups.push(delay(capture));
@@ -373,3 +371,28 @@ fn recorder(health: &Health, clock: &Clock) -> Group {
     group.plain("boot", line(&health.boot_id));
     group
 }
+
+/// Why a gap is there, in words.
+pub fn cause(gap: &Gap) -> String {
+    match &*gap.cause {
+        "ring-full" => "the ring was full".to_owned(),
+        "not-run" => "the kernel skipped the probe".to_owned(),
+        "undecodable" => "the record was not understood".to_owned(),
+        "database-damaged" => "the database was damaged and set aside".to_owned(),
+        "not-finished" => "the recorder before ended suddenly".to_owned(),
+        other => line(other),
+    }
+}
+
+/// How much is missing; of some it cannot be told.
+pub fn missing(gap: &Gap) -> String {
+    match (gap.count, &*gap.kind) {
+        (0, _) => "unknown".to_owned(),
+        (count, "any") => number(count),
+        (count, kind) => format!("{} {}", number(count), line(kind)),
+    }
+}
+
+#[cfg(test)]
+#[path = "figures_tests.rs"]
+mod tests;
