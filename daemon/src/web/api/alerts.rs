@@ -73,9 +73,10 @@ async fn follow(asking: Asking, uri: Uri) -> Response {
     asking
         .answer(async {
             let wanted = Wanted::of(&uri)?;
+            let backlog = form::backlog(Some(wanted.pairs.last("backlog")))?;
             let place = asking.stream_place()?;
             let alerts = asking.session.alerts().await?;
-            let pipe = alerts.subscribe(&wanted.filter, &wanted.selection, 0).await?;
+            let pipe = alerts.subscribe(&wanted.filter, &wanted.selection, backlog).await?;
             let (app, session) = (asking.app.clone(), asking.session.clone());
             stream::events(app, session, pipe, name_of_line, place)
         })

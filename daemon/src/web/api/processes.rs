@@ -68,8 +68,9 @@ async fn follow(asking: Asking, uri: Uri) -> Response {
         .answer(async {
             let page: form::Page = query(&uri)?;
             form::filter(&page.filter)?;
+            let backlog = page.backlog()?;
             let place = asking.stream_place()?;
-            let pipe = asking.session.processes().await?.subscribe(&page.filter, 0).await?;
+            let pipe = asking.session.processes().await?.subscribe(&page.filter, backlog).await?;
             let (app, session) = (asking.app.clone(), asking.session.clone());
             stream::events(app, session, pipe, name_of_line, place)
         })
