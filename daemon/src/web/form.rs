@@ -7,6 +7,7 @@ use serde::Deserialize;
 use super::fault::Fault;
 
 pub(super) const MOST_ROWS: u32 = 10_000;
+const MOST_BACKLOG: u32 = 1_000;
 
 /// Of processes and alerts.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -14,6 +15,7 @@ pub(super) const MOST_ROWS: u32 = 10_000;
 pub(super) struct Page {
     pub(super) filter: String,
     pub(super) limit: Option<String>,
+    pub(super) backlog: Option<String>,
     pub(super) cursor: String,
     pub(super) order: String,
     pub(super) format: String,
@@ -23,6 +25,10 @@ impl Page {
     /// At most `MOST_ROWS`.
     pub(super) fn limit(&self, default: u32) -> Result<u32, Fault> {
         number("limit", self.limit.as_deref(), default, 1..=MOST_ROWS)
+    }
+
+    pub(super) fn backlog(&self) -> Result<u32, Fault> {
+        backlog(self.backlog.as_deref())
     }
 
     pub(super) fn is_newest_first(&self) -> Result<bool, Fault> {
@@ -73,6 +79,11 @@ pub(super) fn number(
             range.end()
         ))),
     }
+}
+
+/// What a live view begins with, of what is recorded.
+pub(super) fn backlog(text: Option<&str>) -> Result<u32, Fault> {
+    number("backlog", text, 0, 0..=MOST_BACKLOG)
 }
 
 /// Whether the text is a filter: here it is known at which column it is not.

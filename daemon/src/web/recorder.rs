@@ -18,6 +18,12 @@ use super::sessions::Session;
 /// A question that finds no place for so long is refused.
 const PLACE_PATIENCE: Duration = Duration::from_secs(10);
 
+/// Of one question: among those of its session, and among all.
+pub(super) struct Place {
+    _own: OwnedSemaphorePermit,
+    _shared: OwnedSemaphorePermit,
+}
+
 /// How the recorder is reached.
 pub(crate) enum Way {
     Bus(Target),
@@ -99,10 +105,14 @@ proxies!(
 
 impl App {
     /// A place for a question, which is to be given back soon.
-    pub(super) async fn place(&self) -> Result<OwnedSemaphorePermit, Fault> {
-        let place = self.inner.queries.clone().acquire_owned();
+    pub(super) async fn place(&self, session: &Session) -> Result<Place, Fault> {
+        let place = async {
+            let own = session.queries.clone().acquire_owned().await.ok()?;
+            let shared = self.inner.queries.clone().acquire_owned().await.ok()?;
+            Some(Place { _own: own, _shared: shared })
+        };
         match tokio::time::timeout(PLACE_PATIENCE, place).await {
-            Ok(Ok(place)) => Ok(place),
+            Ok(Some(place)) => Ok(place),
             _ => Err(Fault::busy()),
         }
     }

@@ -11,16 +11,20 @@ use axum::http::HeaderMap;
 use axum::http::header::COOKIE;
 use common::web::{WebRight, WebSession};
 use sha2::{Digest as _, Sha256};
+use tokio::sync::Semaphore;
 use zbus::Connection;
 
 pub(super) const COOKIE_NAME: &str = "bpf-recorder";
 /// Without a request and without an open live view.
 const IDLE: Duration = Duration::from_secs(3600);
+/// Questions at one time: fewer than there are places, so that who asks much holds up nobody else.
+const MOST_QUERIES: usize = super::MOST_QUERIES - 2;
 const TIDY: Duration = Duration::from_secs(30);
 
 pub(super) struct Session {
     pub(super) info: WebSession,
     pub(super) connection: Connection,
+    pub(super) queries: Arc<Semaphore>,
     used: Mutex<Instant>,
 }
 
@@ -64,7 +68,8 @@ impl Sessions {
         for byte in bytes {
             let _ = write!(secret, "{byte:02x}");
         }
-        let session = Session { info, connection, used: Mutex::new(Instant::now()) };
+        let queries = Arc::new(Semaphore::new(MOST_QUERIES));
+        let session = Session { info, connection, queries, used: Mutex::new(Instant::now()) };
         self.open().insert(digest(&secret), Arc::new(session));
         Ok(secret)
     }

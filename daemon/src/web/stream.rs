@@ -14,6 +14,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::App;
 use super::fault::Fault;
 use super::lines::{self, Lines};
+use super::recorder::Place;
 use super::sessions::Session;
 
 const CHUNK_BYTES: usize = 64 << 10;
@@ -26,7 +27,7 @@ type Part = Result<Bytes, std::io::Error>;
 pub(super) fn passed_on(
     pipe: zbus::OwnedFd,
     kind: &'static str,
-    place: OwnedSemaphorePermit,
+    place: Place,
 ) -> Result<Response, Fault> {
     let receiver = lines::receiver(pipe)?;
     let parts = stream::unfold((receiver, place), |(mut receiver, place)| async {

@@ -51,7 +51,7 @@ async fn list(asking: Asking, uri: Uri) -> Response {
             let limit = wanted.pairs.last("limit");
             let limit = form::number("limit", Some(limit), DEFAULT_ROWS, 1..=form::MOST_ROWS)?;
             let cursor = wanted.pairs.last("cursor");
-            let place = asking.app.place().await?;
+            let place = asking.place().await?;
             let alerts = asking.session.alerts().await?;
             let pipe = alerts.query(&wanted.filter, &wanted.selection, limit, cursor).await?;
             stream::passed_on(pipe, NDJSON, place)
@@ -63,7 +63,7 @@ async fn one(asking: Asking, Path(id): Path<String>) -> Response {
     asking
         .answer(async {
             let id = id.parse().map_err(|_| Fault::bad("the id of an alert is a number"))?;
-            let _place = asking.app.place().await?;
+            let _place = asking.place().await?;
             Ok(answer::json(asking.session.alerts().await?.get(id).await?))
         })
         .await
@@ -73,9 +73,10 @@ async fn follow(asking: Asking, uri: Uri) -> Response {
     asking
         .answer(async {
             let wanted = Wanted::of(&uri)?;
+            let backlog = form::backlog(Some(wanted.pairs.last("backlog")))?;
             let place = asking.stream_place()?;
             let alerts = asking.session.alerts().await?;
-            let pipe = alerts.subscribe(&wanted.filter, &wanted.selection, 0).await?;
+            let pipe = alerts.subscribe(&wanted.filter, &wanted.selection, backlog).await?;
             let (app, session) = (asking.app.clone(), asking.session.clone());
             stream::events(app, session, pipe, name_of_line, place)
         })

@@ -44,7 +44,7 @@ async fn list(asking: Asking, uri: Uri) -> Response {
                 is_unpackaged: wanted.unpackaged == "1",
                 ..BinarySelection::default()
             };
-            let place = asking.app.place().await?;
+            let place = asking.place().await?;
             let binaries = asking.session.binaries().await?;
             let pipe = binaries.query(&wanted.filter, &selection, limit).await?;
             stream::passed_on(pipe, NDJSON, place)
@@ -55,7 +55,7 @@ async fn list(asking: Asking, uri: Uri) -> Response {
 async fn one(asking: Asking, Path(hash): Path<String>) -> Response {
     asking
         .answer(async {
-            let _place = asking.app.place().await?;
+            let _place = asking.place().await?;
             Ok(answer::json(asking.session.binaries().await?.get(&hash).await?))
         })
         .await
@@ -65,7 +65,7 @@ async fn one(asking: Asking, Path(hash): Path<String>) -> Response {
 async fn content(asking: Asking, Path(hash): Path<String>) -> Response {
     asking
         .answer(async {
-            let place = asking.app.place().await?;
+            let place = asking.place().await?;
             let binaries = asking.session.binaries().await?;
             let binary: Binary = serde_json::from_str(&binaries.get(&hash).await?)
                 .map_err(|error| Fault::not_understood(&error))?;

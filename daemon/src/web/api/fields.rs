@@ -76,7 +76,7 @@ impl Asking {
         if form::filter(&narrowed).is_err() {
             return Ok(Vec::new());
         }
-        let _place = self.app.place().await?;
+        let _place = self.place().await?;
         let processes = self.session.processes().await?;
         let Ok(counts) = processes.top(field.name(), &narrowed, MOST_VALUES, false).await else {
             return Ok(Vec::new());

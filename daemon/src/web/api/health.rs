@@ -13,7 +13,7 @@ pub(super) fn routes() -> Vec<Route> {
 async fn health(asking: Asking) -> Response {
     asking
         .answer(async {
-            let _place = asking.app.place().await?;
+            let _place = asking.place().await?;
             Ok(answer::json(asking.session.manager().await?.health().await?))
         })
         .await

@@ -27,6 +27,7 @@ use serde::de::DeserializeOwned;
 use super::App;
 use super::answer;
 use super::fault::Fault;
+use super::recorder::Place;
 use super::sessions::Session;
 
 pub(super) const NDJSON: &str = "application/x-ndjson";
@@ -78,6 +79,10 @@ impl FromRequestParts<App> for Asking {
 }
 
 impl Asking {
+    pub(super) async fn place(&self) -> Result<Place, Fault> {
+        self.app.place(&self.session).await
+    }
+
     /// The answer, or what went wrong as JSON.
     pub(super) async fn answer(
         &self,

@@ -36,7 +36,7 @@ async fn list(asking: Asking, uri: Uri) -> Response {
 async fn one(asking: Asking, Path(id): Path<String>) -> Response {
     asking
         .answer(async {
-            let _place = asking.app.place().await?;
+            let _place = asking.place().await?;
             Ok(answer::json(asking.session.processes().await?.get(&id).await?))
         })
         .await
@@ -56,7 +56,7 @@ async fn tree(asking: Asking, Path(id): Path<String>, uri: Uri) -> Response {
             let up = form::number("up", reach.up.as_deref(), 64, 0..=1_000)?;
             let down = form::number("down", reach.down.as_deref(), 3, 0..=1_000)?;
             let limit = form::number("limit", reach.limit.as_deref(), 500, 1..=form::MOST_ROWS)?;
-            let place = asking.app.place().await?;
+            let place = asking.place().await?;
             let pipe = asking.session.processes().await?.tree(&id, up, down, limit).await?;
             stream::passed_on(pipe, NDJSON, place)
         })
@@ -68,8 +68,9 @@ async fn follow(asking: Asking, uri: Uri) -> Response {
         .answer(async {
             let page: form::Page = query(&uri)?;
             form::filter(&page.filter)?;
+            let backlog = page.backlog()?;
             let place = asking.stream_place()?;
-            let pipe = asking.session.processes().await?.subscribe(&page.filter, 0).await?;
+            let pipe = asking.session.processes().await?.subscribe(&page.filter, backlog).await?;
             let (app, session) = (asking.app.clone(), asking.session.clone());
             stream::events(app, session, pipe, name_of_line, place)
         })
@@ -115,7 +116,7 @@ async fn histogram(asking: Asking, uri: Uri) -> Response {
             let from_ns = Range::bound("from_ns", &range.from_ns)?;
             let to_ns = Range::bound("to_ns", &range.to_ns)?;
             let buckets = form::number("buckets", range.buckets.as_deref(), 100, 1..=MOST_BUCKETS)?;
-            let _place = asking.app.place().await?;
+            let _place = asking.place().await?;
             let processes = asking.session.processes().await?;
             let counts = processes.histogram(&range.filter, from_ns, to_ns, buckets).await?;
             Ok(axum::Json(Histogram { from_ns, to_ns, counts }).into_response())
@@ -142,7 +143,7 @@ async fn top(asking: Asking, uri: Uri) -> Response {
                 "rarest" => true,
                 _ => return Err(Fault::bad("order: give most or rarest")),
             };
-            let _place = asking.app.place().await?;
+            let _place = asking.place().await?;
             let processes = asking.session.processes().await?;
             let counts = processes.top(&top.field, &top.filter, limit, is_rarest).await?;
             Ok(axum::Json(counts).into_response())
@@ -160,7 +161,7 @@ async fn gaps(asking: Asking, uri: Uri) -> Response {
             let (from_ns, to_ns) =
                 (bound("from_ns", &range.from_ns)?, bound("to_ns", &range.to_ns)?);
             let limit = form::number("limit", range.limit.as_deref(), 100, 1..=form::MOST_ROWS)?;
-            let place = asking.app.place().await?;
+            let place = asking.place().await?;
             let pipe = asking.session.manager().await?.gaps(from_ns, to_ns, limit).await?;
             stream::passed_on(pipe, NDJSON, place)
         })
@@ -185,7 +186,7 @@ impl Asking {
             "csv" => true,
             _ => return Err(Fault::bad("format: give ndjson or csv")),
         };
-        let place = self.app.place().await?;
+        let place = self.place().await?;
         let processes = self.session.processes().await?;
         let pipe = processes.query(&page.filter, limit, is_newest_first, &page.cursor).await?;
         if is_csv { csv(pipe).await } else { stream::passed_on(pipe, NDJSON, place) }

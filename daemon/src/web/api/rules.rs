@@ -27,7 +27,7 @@ pub(super) fn routes() -> Vec<Route> {
 async fn list(asking: Asking) -> Response {
     asking
         .answer(async {
-            let _place = asking.app.place().await?;
+            let _place = asking.place().await?;
             Ok(answer::json(asking.session.rules().await?.list().await?))
         })
         .await
@@ -36,7 +36,7 @@ async fn list(asking: Asking) -> Response {
 async fn one(asking: Asking, Path(id): Path<String>) -> Response {
     asking
         .answer(async {
-            let _place = asking.app.place().await?;
+            let _place = asking.place().await?;
             Ok(answer::json(asking.session.rules().await?.get(&id).await?))
         })
         .await
@@ -116,7 +116,7 @@ async fn hunt(asking: Asking, from: Body) -> Response {
         .answer(async {
             let hunt: Hunt = json_body(from).await?;
             form::filter(&hunt.filter)?;
-            let place = asking.app.place().await?;
+            let place = asking.place().await?;
             let rules = asking.session.rules().await?;
             let pipe = match (hunt.id, hunt.text) {
                 (Some(id), None) => rules.hunt(&id, &hunt.filter).await?,

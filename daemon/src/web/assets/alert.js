@@ -2,6 +2,7 @@
 
 import "./page.js";
 import { status } from "./marks.js";
+import { plain } from "./text.js";
 import { setUpTriage } from "./triage.js";
 
 const form = document.querySelector("form[data-triage]");
@@ -11,5 +12,5 @@ setUpTriage(() => [Number(form.dataset.id)], (_ids, decided, note) => {
   if (!note) return;
   const shown = document.getElementById("note");
   shown.hidden = false;
-  shown.textContent = note;
+  shown.textContent = plain(note);
 });

@@ -8,6 +8,9 @@ import { counted, number } from "./text.js";
 import { draw } from "./times.js";
 
 const MOST_ROWS = 500;
+// What happened while the page was on its way comes with the stream.
+const BACKLOG = 100;
+const LATE_MS = 5000;
 
 const frame = document.querySelector(".rows-frame[data-live]");
 const body = document.getElementById("rows");
@@ -34,9 +37,21 @@ function placeOf(event) {
   return [...body.rows].find(isOlder);
 }
 
+const rowOf = (event) => body.querySelector(`tr[data-seq="${Number(event.event.sequence)}"]`);
+
+/** Of what is recorded, only what is too new for the page as it came. */
+function isLate(event) {
+  const made = Date.parse(document.documentElement.dataset.now);
+  return event["@timestamp"] < new Date(made - LATE_MS).toISOString() && !rowOf(event);
+}
+
+function record(event) {
+  if (isLate(event)) return;
+  hold({ event, isNew: event.event.action !== "end" && !rowOf(event), row: () => row(event) });
+}
+
 function insert(made) {
-  const known = made.event
-    && body.querySelector(`tr[data-seq="${Number(made.event.event.sequence)}"]`);
+  const known = made.event && rowOf(made.event);
   if (known) return update(known, made.event);
   const below = made.event ? placeOf(made.event) : body.rows[0];
   if (!below && body.rows.length > 0) return;
@@ -81,9 +96,9 @@ function setPaused(wanted) {
 
 function start() {
   const told = teller();
-  const query = new URLSearchParams({ filter: frame.dataset.filter });
+  const query = new URLSearchParams({ filter: frame.dataset.filter, backlog: BACKLOG });
   follow(`${frame.dataset.live}?${query}`, {
-    record: (event) => hold({ event, isNew: event.event.action !== "end", row: () => row(event) }),
+    record,
     gap: (message) => hold({ row: () => gapRow(message.gap ?? message) }),
     missed: () => told("again"),
   }, told);

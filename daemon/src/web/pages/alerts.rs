@@ -54,7 +54,10 @@ pub(crate) struct AlertsPage<'a> {
 pub(crate) fn alerts(chrome: &Chrome, page: &AlertsPage<'_>) -> Markup {
     let query = page.query;
     let is_live = query.cursor.is_empty() && chrome.state == "recording" && page.trouble.is_none();
-    let stream = link::with("/api/v1/alerts/events", &query.selection());
+    let mut followed = query.selection();
+    // What is raised while the page is on its way comes with the stream.
+    followed.push(("backlog", "20"));
+    let stream = link::with("/api/v1/alerts/events", &followed);
     let content = html! {
         h1.unseen { "Alerts" }
         (choice(page))

@@ -43,7 +43,7 @@ impl Looking {
                 level: query.level.name().to_owned(),
                 rule: query.rule.clone(),
             };
-            let _place = self.app.place().await?;
+            let _place = self.place().await?;
             let alerts = self.session.alerts().await?;
             let pipe = alerts.query(&query.filter, &selection, ROWS, &query.cursor).await?;
             lines::whole::<lines::Alerts>(pipe).await
@@ -69,7 +69,7 @@ impl Looking {
     async fn alert(&self, id: &str) -> Result<Markup, Fault> {
         let id = id.parse().map_err(|_| Fault::not_found("the id of an alert is a number"))?;
         let chrome = self.chrome(Section::Alerts).await?;
-        let _place = self.app.place().await?;
+        let _place = self.place().await?;
         let alert = self.session.alerts().await?.get(id).await?;
         let alert = serde_json::from_str(&alert).map_err(|error| Fault::not_understood(&error))?;
         Ok(pages::alert(&chrome, &AlertPage { alert: &alert }))

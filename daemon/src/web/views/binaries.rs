@@ -43,7 +43,7 @@ impl Looking {
                 is_unpackaged: query.is_unpackaged,
                 ..BinarySelection::default()
             };
-            let _place = self.app.place().await?;
+            let _place = self.place().await?;
             let binaries = self.session.binaries().await?;
             // One more than is shown tells whether there are more.
             let pipe = binaries.query(&query.filter, &selection, ROWS + 1).await?;
@@ -63,7 +63,7 @@ impl Looking {
 
     async fn binary(&self, hash: &str) -> Result<Markup, Fault> {
         let chrome = self.chrome(Section::Binaries).await?;
-        let _place = self.app.place().await?;
+        let _place = self.place().await?;
         let binary = self.session.binaries().await?.get(hash).await?;
         let binary: Binary =
             serde_json::from_str(&binary).map_err(|error| Fault::not_understood(&error))?;

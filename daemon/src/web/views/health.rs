@@ -15,7 +15,7 @@ impl Looking {
     async fn health_page(&self) -> Result<Markup, Fault> {
         let chrome = self.chrome(Section::Health).await?;
         let health = self.health().await?;
-        let _place = self.app.place().await?;
+        let _place = self.place().await?;
         let (gaps, trouble) = match self.gaps(0, 0).await {
             Ok(gaps) => (gaps, None),
             Err(fault) => (Vec::new(), Some(self.in_place(fault).await?.trouble(""))),

@@ -24,6 +24,7 @@ use super::answer;
 use super::fault::Fault;
 use super::form;
 use super::pages::{Chrome, Clock, Rights, Section};
+use super::recorder::Place;
 use super::sessions::Session;
 
 pub(super) fn router() -> Router<App> {
@@ -82,6 +83,10 @@ impl FromRequestParts<App> for Looking {
 }
 
 impl Looking {
+    async fn place(&self) -> Result<Place, Fault> {
+        self.app.place(&self.session).await
+    }
+
     /// The page, or one that says why there is none.
     async fn answer(&self, page: impl Future<Output = Result<Markup, Fault>>) -> Response {
         match page.await {

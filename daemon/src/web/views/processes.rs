@@ -94,7 +94,7 @@ impl Looking {
     async fn find(&self, query: &ProcessQuery) -> Result<Found, Fault> {
         let oldest = self.health().await?.store.oldest.as_deref().and_then(parse_rfc3339);
         let scope = Scope::settle(&query.filter, &query.since, &query.until, oldest)?;
-        let _place = self.app.place().await?;
+        let _place = self.place().await?;
         let text = scope.text();
         let (page, fired, counts, gaps) = tokio::join!(
             self.page(query, &text),
@@ -148,7 +148,7 @@ impl Looking {
 
     async fn process(&self, id: &str, ordinal: Option<u32>) -> Result<Markup, Fault> {
         let chrome = self.chrome(Section::Processes).await?;
-        let _place = self.app.place().await?;
+        let _place = self.place().await?;
         let processes = self.session.processes().await?;
         let images: Vec<Event<'static>> = serde_json::from_str(&processes.get(id).await?)
             .map_err(|error| Fault::not_understood(&error))?;

@@ -21,7 +21,7 @@ impl Looking {
     async fn rule_list(&self) -> Result<Markup, Fault> {
         let chrome = self.chrome(Section::Rules).await?;
         let asked = async {
-            let _place = self.app.place().await?;
+            let _place = self.place().await?;
             let rules = self.session.rules().await?.list().await?;
             serde_json::from_str::<Vec<RuleInfo>>(&rules)
                 .map_err(|error| Fault::not_understood(&error))
@@ -35,7 +35,7 @@ impl Looking {
 
     async fn rule(&self, id: &str) -> Result<Markup, Fault> {
         let chrome = self.chrome(Section::Rules).await?;
-        let _place = self.app.place().await?;
+        let _place = self.place().await?;
         let rule = self.session.rules().await?.get(id).await?;
         let rule: RuleText =
             serde_json::from_str(&rule).map_err(|error| Fault::not_understood(&error))?;
