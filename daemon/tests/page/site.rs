@@ -86,7 +86,12 @@ impl Site {
     /// Executes what the rule looks for, and waits until it has fired.
     pub(crate) fn raise(&self) -> Alert<'static> {
         run(&["/bin/sh", "-c", &format!("/bin/true {WORD} --of 1; /bin/false")]);
-        wait_for("an alert", || self.alerts(&format!("cmd ~ {WORD} and name = true")).pop())
+        let alert =
+            wait_for("an alert", || self.alerts(&format!("cmd ~ {WORD} and name = true")).pop());
+        // Its file is read a little later.
+        let filter = format!("entity_id = {} and sha256 exists", alert.event.process.entity_id);
+        wait_for("its hash", || self.recorder.client.events(&filter).pop());
+        alert
     }
 }
 

@@ -4,7 +4,7 @@ use fantoccini::key::Key;
 use serde_json::{Value, json};
 
 use crate::browser::Browser;
-use crate::recorder::wait_for;
+use crate::client::only;
 use crate::site::{Site, WORD};
 
 const CONTRAST: &str = include_str!("contrast.js");
@@ -16,10 +16,8 @@ impl Pages {
     fn of(site: &Site) -> Self {
         let alert = site.raise();
         let process = alert.event.process.entity_id;
-        let hash = wait_for("its hash", || {
-            let image = site.recorder.client.events(&format!("entity_id = {process}")).pop();
-            image?.process.hash.map(|hash| hash.sha256.to_string())
-        });
+        let image = only(site.recorder.client.events(&format!("entity_id = {process}")));
+        let hash = image.process.hash.unwrap().sha256.to_string();
         Self(vec![
             ("processes", "/processes".to_owned()),
             ("process", format!("/processes/{process}")),
