@@ -101,10 +101,16 @@ $(BPF_WORKLOAD): $(WORKLOAD_SOURCES)
 	$(CC) $(WORKLOAD_FLAGS) -o $@ $(filter %.c,$^)
 
 .PHONY: bench
-bench: workload ## Print what recording costs on this machine (as root, else in part)
-	@packaging/install-deps build
-	cargo build --release -p daemon -p ctl
-	BPF_RECORDERD=$(TARGET)/release/bpf-recorderd BPFCTL=$(TARGET)/release/bpfctl cargo bench -p daemon --bench recorder
+bench: export BPF_RECORDERD := $(TARGET)/release/bpf-recorderd
+bench: export BPFCTL := $(TARGET)/release/bpfctl
+bench: export BPF_RECORDED := $(TARGET)/bench/recorded.db
+bench: workload ## Print what recording and looking cost on this machine (as root, else in part)
+	@packaging/install-deps test
+	cargo build --release --workspace --bins
+	cargo bench --workspace --bench recorder
+	@rm -rf $(dir $(BPF_RECORDED)) && mkdir -p $(dir $(BPF_RECORDED))
+	cargo bench --workspace --bench recorder -- --database $(BPF_RECORDED) 1000000
+	cargo bench --workspace --bench viewer
 
 .PHONY: screenshots
 screenshots: ## Make the pictures of the viewer in packaging/desktop/screenshots (as root)

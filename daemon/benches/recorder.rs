@@ -1,6 +1,7 @@
 //! What recording costs. Prints, and does not judge.
 //!
 //! `make bench`, as root. Figures of one machine at one time: compare ratios, not seconds.
+//! With `--database FILE PROCESSES` it makes a database instead, for the benchmark of the viewer.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -31,6 +32,13 @@ fn main() -> anyhow::Result<()> {
     // `cargo test --benches` only wants to know that it starts.
     if std::env::args().any(|argument| argument == "--test") {
         return Ok(());
+    }
+    let arguments: Vec<String> = std::env::args().collect();
+    if let Some(at) = arguments.iter().position(|argument| argument == "--database") {
+        let [file, processes, ..] = &arguments[at + 1..] else {
+            bail!("--database takes a file and a number of processes");
+        };
+        return daemon::bench::database(Path::new(file), processes.parse()?);
     }
     let dir = tempfile::Builder::new().prefix("bpf-recorder-bench").tempdir()?;
     // The recorder runs as another user.

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use common::bus::reach;
+use common::health::Health;
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc::Sender;
 use tokio::task::AbortHandle;
@@ -16,7 +18,6 @@ use super::{
     Answer, Notice, Order, Request, ServiceEnd, Status, Target, Ticket, Trouble, alerts, binaries,
     connect, export, files, manager, processes, rules,
 };
-use common::bus::reach;
 
 /// The recorder allows sixteen queries to all its clients.
 const MOST_AT_ONCE: usize = 6;
@@ -91,6 +92,7 @@ struct Session {
     connection: Option<Connection>,
     was_connected: bool,
     last_status: Option<Status>,
+    last_health: Option<Health>,
     recorded: Option<Recorded>,
     running: HashMap<Ticket, AbortHandle>,
     places: Arc<Semaphore>,
@@ -106,6 +108,7 @@ impl Session {
             connection: None,
             was_connected: false,
             last_status: None,
+            last_health: None,
             recorded: None,
             running: HashMap::new(),
             places: Arc::new(Semaphore::new(MOST_AT_ONCE)),
@@ -154,7 +157,8 @@ impl Session {
             Ok((connection, health)) => {
                 self.connection = Some(connection);
                 self.was_connected = true;
-                self.replies.send(Notice::Health(Arc::new(health))).await;
+                self.last_health = None;
+                self.tell_health(health).await;
                 self.tell(Status::Connected).await;
             }
             Err(trouble) => match &mut self.recorded {
@@ -178,9 +182,7 @@ impl Session {
             Err(Trouble::cut_off())
         };
         match found {
-            Ok(health) => {
-                self.replies.send(Notice::Health(Arc::new(health))).await;
-            }
+            Ok(health) => self.tell_health(health).await,
             Err(trouble) => {
                 self.connection = None;
                 self.drop_tasks();
@@ -200,6 +202,20 @@ impl Session {
         if self.last_status.as_ref() != Some(&status) {
             self.last_status = Some(status.clone());
             self.replies.send(Notice::Status(status)).await;
+        }
+    }
+
+    /// Nothing is drawn anew for what is known. Of a recorded database only the room beside it
+    /// changes, which is no news; a recorder that records always has some.
+    async fn tell_health(&mut self, health: Health) {
+        let is_known = self.last_health.as_ref().is_some_and(|last| {
+            let mut like = health.clone();
+            like.store.free_disk_bytes = last.store.free_disk_bytes;
+            like == *last
+        });
+        if !is_known {
+            self.last_health = Some(health.clone());
+            self.replies.send(Notice::Health(Arc::new(health))).await;
         }
     }
 

@@ -1,5 +1,7 @@
 //! The strip under the bar: how much happened when.
 
+use std::time::Duration;
+
 use common::time::parse_rfc3339;
 use eframe::egui::{Align, Layout, Ui};
 
@@ -15,6 +17,8 @@ use crate::widgets::text;
 
 const PARTS: u32 = 240;
 const MOST_GAPS: u32 = 500;
+/// How long a remark is to be read.
+const REMARK_NS: i64 = 4_000_000_000;
 
 #[derive(Default)]
 pub(super) struct StripState {
@@ -114,9 +118,10 @@ impl Window {
             };
             ui.colored_label(tokens.weak, range);
             if let Some((remark, said)) = &self.remark
-                && self.clock.now_ns - said < 4_000_000_000
+                && let Ok(left @ 1..) = u64::try_from(said + REMARK_NS - self.clock.now_ns)
             {
                 ui.label(text::line(remark));
+                ui.ctx().request_repaint_after(Duration::from_nanos(left));
             }
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
                 if let Some(health) = &self.health {
