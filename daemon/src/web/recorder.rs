@@ -33,7 +33,7 @@ pub(crate) enum Way {
 
 impl Way {
     /// A connection that may do nothing yet.
-    async fn connect(&self) -> Result<Connection, Fault> {
+    pub(super) async fn connect(&self) -> Result<Connection, Fault> {
         let connecting = async {
             match self {
                 Way::Bus(target) => reach::builder(target).build().await,
@@ -100,7 +100,8 @@ proxies!(
     processes: ProcessesProxy,
     alerts: AlertsProxy,
     rules: RulesProxy,
-    binaries: BinariesProxy
+    binaries: BinariesProxy,
+    web: WebProxy
 );
 
 impl App {
@@ -123,13 +124,18 @@ impl App {
         if !is_suspect || self.lasts(session).await {
             return fault;
         }
+        self.end(session)
+    }
+
+    /// It is over.
+    pub(super) fn end(&self, session: &Session) -> Fault {
         self.inner.sessions.end(session.info.id);
         Fault::no_session()
     }
 
     /// Whether the recorder still knows of it.
     pub(super) async fn lasts(&self, session: &Session) -> bool {
-        match web(&session.connection).await {
+        match session.web().await {
             Ok(web) => web.session().await.is_ok(),
             Err(_) => false,
         }

@@ -160,6 +160,12 @@ async fn a_session_that_the_recorder_ended_is_over() {
     let manager = common::bus::ManagerProxy::new(&connection).await.unwrap();
     assert!(matches!(manager.health().await, Err(common::bus::Error::AccessDenied(_))));
     assert_eq!(stage.get("/health").await.status, StatusCode::OK);
+    let own = stage.app.inner.way.connect().await.unwrap();
+    let own = common::bus::WebProxy::new(&own).await.unwrap();
+    assert_eq!(own.revoke(0).await.unwrap(), 1);
+    for page in ["/api/v1/session", "/health", "/api/v1/health"] {
+        assert_eq!(stage.get(page).await.status, StatusCode::UNAUTHORIZED, "{page}");
+    }
 }
 
 #[tokio::test]

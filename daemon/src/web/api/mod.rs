@@ -14,14 +14,14 @@ mod rules;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::FromRequestParts;
 use axum::http::StatusCode;
 use axum::http::Uri;
 use axum::http::request::Parts;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use axum::routing::{MethodRouter, get};
-use axum::{Extension, Router};
 use serde::de::DeserializeOwned;
 
 use super::App;
@@ -57,8 +57,14 @@ pub(super) fn router() -> Router<App> {
 }
 
 /// Who asks, and what they may do.
-async fn session(Extension(session): Extension<Arc<Session>>) -> Response {
-    axum::Json(&session.info).into_response()
+async fn session(asking: Asking) -> Response {
+    asking
+        .answer(async {
+            // The recorder knows whether it has been ended, and when it was last used.
+            let session = asking.session.web().await?.session().await;
+            session.map(answer::json).map_err(|_| asking.app.end(&asking.session))
+        })
+        .await
 }
 
 /// What a handler of the API starts from: a session, which the guard has seen to.
