@@ -60,7 +60,7 @@ build: ## Build all programs for release
 	cargo build --release --workspace
 
 .PHONY: test
-test: check test-unit test-kernels test-systemd ## Run every check and test
+test: check test-unit test-portable test-kernels test-systemd ## Run every check and test
 
 .PHONY: check
 check: ## Check formatting, lints and shell scripts
@@ -81,6 +81,13 @@ test-unit: workload ## Run the tests on this machine, capture too if it permits 
 	else \
 		cargo test --workspace; \
 	fi
+
+# What serves recorded databases where there is no eBPF. Its features are others, and so its
+# dependencies other files in target/.
+.PHONY: test-portable
+test-portable: ## Build and test the daemon without eBPF
+	@packaging/install-deps test
+	cargo test -p daemon --no-default-features --lib --bins
 
 .PHONY: test-kernels
 test-kernels: ## Run the capture tests on every supported kernel, in qemu

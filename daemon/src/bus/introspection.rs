@@ -14,7 +14,7 @@ use super::processes::Processes;
 use super::rules::Rules;
 use super::web::Web;
 use crate::settings;
-use crate::store::{Reader, Writer};
+use crate::store::{self, Reader};
 
 fn xml<I: Interface>(interface: &I) -> String {
     let mut xml = String::from(
@@ -28,8 +28,8 @@ fn xml<I: Interface>(interface: &I) -> String {
 
 fn service(dir: &Path) -> Service {
     let path = dir.join("recorder.db");
-    drop(Writer::open(&path).unwrap());
-    Service::recorded(Reader::new(&path).unwrap(), &path, settings::Web::default())
+    store::create(&path);
+    Service::recorded(Reader::recorded(&path).unwrap(), &path, settings::Web::default())
 }
 
 #[test]

@@ -11,15 +11,12 @@ use super::access::Access;
 use super::{Peers, Service, serve};
 use crate::settings::{Bus, Web};
 use crate::socket;
-use crate::store::Reader;
+use crate::store::{FILE_NAME, Reader};
 use crate::web;
-
-/// What a data directory calls its database.
-const DATABASE: &str = "recorder.db";
 
 /// On D-Bus, unless there is no `bus`, and as a web page, unless that is switched off.
 pub(crate) fn run(file: &Path, bus: Option<&Bus>, page: Web) -> anyhow::Result<()> {
-    let file = if file.is_dir() { file.join(DATABASE) } else { file.to_owned() };
+    let file = if file.is_dir() { file.join(FILE_NAME) } else { file.to_owned() };
     let reader = Reader::recorded(&file)?;
     let listener = match bus {
         Some(Bus::Socket(path)) => Some(socket::bind(path)?),

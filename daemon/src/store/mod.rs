@@ -56,6 +56,13 @@ pub(crate) use triage::{Change, NewAlert, RecentAlert, Repeat, What};
 #[cfg(feature = "capture")]
 pub(crate) use write::Writer;
 
+/// An empty database, also where nothing can write one.
+#[cfg(test)]
+pub(crate) fn create(path: &std::path::Path) {
+    let mut connection = rusqlite::Connection::open(path).unwrap();
+    connection.pragma_update(None, "journal_mode", "WAL").unwrap();
+    schema::migrate(&mut connection, path).unwrap();
+}
+
 /// Name of the database in the data directory.
-#[cfg(feature = "capture")]
 pub(crate) const FILE_NAME: &str = "recorder.db";

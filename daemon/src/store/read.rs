@@ -178,7 +178,7 @@ impl Reader {
         }
     }
 
-    #[cfg(test)]
+    #[cfg(all(test, feature = "capture"))]
     pub(super) fn patient_for(mut self, longest: Duration) -> Self {
         let inner = Arc::get_mut(&mut self.inner).expect("nobody else has it yet");
         inner.longest = longest;

@@ -389,7 +389,7 @@ INSERT OR IGNORE INTO loose SELECT 0, 6, id FROM binary;
 ";
 
 /// Brings the database to [`VERSION`], or says why it cannot.
-#[cfg(feature = "capture")]
+#[cfg(any(feature = "capture", test))]
 pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
     let of = |error| StoreError::of(path, error);
     let found = check(connection, path, true)?;

@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use super::serve::Router;
 use super::{App, Way};
 use crate::bus::recorded_peers;
-use crate::store::{Reader, Writer};
+use crate::store::{self, Reader};
 
 pub(super) struct Stage {
     app: App,
@@ -31,7 +31,7 @@ impl Stage {
     pub(super) fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let database = directory.path().join("recorder.db");
-        drop(Writer::open(&database).unwrap());
+        store::create(&database);
         let peers = recorded_peers(Reader::recorded(&database).unwrap(), &database, HOST);
         let (sender, mut receiver) = mpsc::channel(4);
         tokio::spawn(async move {
