@@ -62,6 +62,55 @@ pub fn line(text: &str) -> String {
     shown
 }
 
+/// One word of a command, quoted for a shell where it takes that.
+pub fn shell_word(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "_@%+=:,./-".contains(c);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        return word.to_owned();
+    }
+    if !word.chars().any(char::is_control) {
+        return format!("'{}'", word.replace('\'', "'\\''"));
+    }
+    // Control characters would act on the terminal that this is pasted into.
+    let mut quoted = String::from("$'");
+    for c in word.chars() {
+        match c {
+            '\'' | '\\' => quoted.extend(['\\', c]),
+            c if c.is_control() => {
+                for byte in c.encode_utf8(&mut [0; 4]).bytes() {
+                    quoted.push_str(&format!("\\x{byte:02x}"));
+                }
+            }
+            c => quoted.push(c),
+        }
+    }
+    quoted.push('\'');
+    quoted
+}
+
+/// The bytes that [`text`] escaped: those that are not UTF-8 come as `\xNN`, from 80 on. A file whose
+/// name has these very characters is mistaken for one of bytes, and not found: far rarer.
+pub fn bytes(text: &str) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find("\\x") {
+        bytes.extend_from_slice(&rest.as_bytes()[..at]);
+        let digits = rest.get(at + 2..at + 4);
+        match digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
+            Some(byte) if byte >= 0x80 => {
+                bytes.push(byte);
+                rest = &rest[at + 4..];
+            }
+            _ => {
+                bytes.extend_from_slice(b"\\x");
+                rest = &rest[at + 2..];
+            }
+        }
+    }
+    bytes.extend_from_slice(rest.as_bytes());
+    bytes
+}
+
 /// Control characters, and the format characters that reorder or hide text (Unicode bidirectional
 /// controls, zero-width characters, line and paragraph separators, tags).
 fn is_unsafe(c: char) -> bool {
@@ -98,5 +147,22 @@ mod tests {
         assert_eq!(line("a\n\x1b[31m\u{202e}b"), "a\\n\\x1b[31m\\u{202e}b");
         let long = line(&"x".repeat(100_000));
         assert_eq!(long.chars().count(), MOST_LINE_CHARS + 1);
+    }
+
+    #[test]
+    fn shells_get_each_word_as_it_was() {
+        let check = |word, expected| assert_eq!(shell_word(word), expected);
+        check("/bin/sh", "/bin/sh");
+        check("", "''");
+        check("it's $HOME", "'it'\\''s $HOME'");
+        check("a\n\x1b'", "$'a\\x0a\\x1b\\''");
+    }
+
+    #[test]
+    fn escaped_bytes_come_back() {
+        let check = |escaped: &str, expected: &[u8]| assert_eq!(bytes(escaped), expected);
+        check("a\\xff\\xfeb", b"a\xff\xfeb");
+        check("\\x41\\xg\\x", b"\\x41\\xg\\x");
+        check("é\\x8", "é\\x8".as_bytes());
     }
 }

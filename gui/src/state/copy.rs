@@ -1,6 +1,7 @@
 //! What is copied of a process, in the forms that other programs take.
 
 use common::ecs::Event;
+use common::escape::shell_word;
 use common::filter::Field;
 
 use super::narrow::Condition;
@@ -34,31 +35,6 @@ pub fn shell_command(image: &Event<'_>) -> String {
     let args = image.process.args.as_deref().unwrap_or_default();
     let words: Vec<String> = args.iter().map(|arg| shell_word(arg)).collect();
     words.join(" ")
-}
-
-fn shell_word(word: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "_@%+=:,./-".contains(c);
-    if !word.is_empty() && word.chars().all(is_plain) {
-        return word.to_owned();
-    }
-    if !word.chars().any(char::is_control) {
-        return format!("'{}'", word.replace('\'', "'\\''"));
-    }
-    // Control characters would act on the terminal that this is pasted into.
-    let mut quoted = String::from("$'");
-    for c in word.chars() {
-        match c {
-            '\'' | '\\' => quoted.extend(['\\', c]),
-            c if c.is_control() => {
-                for byte in c.encode_utf8(&mut [0; 4]).bytes() {
-                    quoted.push_str(&format!("\\x{byte:02x}"));
-                }
-            }
-            c => quoted.push(c),
-        }
-    }
-    quoted.push('\'');
-    quoted
 }
 
 /// The beginning of a Sigma rule that finds its like.
@@ -113,16 +89,6 @@ fn yaml(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn shells_get_each_argument_as_it_was() {
-        let check = |word, expected| assert_eq!(shell_word(word), expected);
-        check("/bin/sh", "/bin/sh");
-        check("", "''");
-        check("a b", "'a b'");
-        check("it's $HOME", "'it'\\''s $HOME'");
-        check("a\n\x1b'", "$'a\\x0a\\x1b\\''");
-    }
 
     #[test]
     fn wildcards_are_meant_as_they_stand() {

@@ -1,5 +1,6 @@
 //! From what is seen to a filter: include, exclude.
 
+use common::escape;
 use common::filter::{Field, Filter, quote, quote_bytes};
 
 use super::row::Text;
@@ -31,7 +32,7 @@ impl Condition {
                 exclude: format!("{name} exists"),
             };
         }
-        let bytes = unescape(&text.text);
+        let bytes = escape::bytes(&text.text);
         if !text.is_cut {
             let value = quote_bytes(&bytes);
             return Self {
@@ -40,7 +41,7 @@ impl Condition {
             };
         }
         let beginning: String = text.text.chars().take(BEGINNING_CHARS).collect();
-        let value = quote_bytes(&unescape(&beginning));
+        let value = quote_bytes(&escape::bytes(&beginning));
         Self { include: format!("{name} ~ {value}"), exclude: format!("{name} !~ {value}") }
     }
 }
@@ -51,29 +52,6 @@ pub fn with(filter: &str, condition: &str, now_ns: i64) -> String {
         (Ok(filter), Ok(condition)) => filter.and(condition).text().to_owned(),
         _ => condition.to_owned(),
     }
-}
-
-/// Bytes that are not UTF-8 come as `\xNN`, from 80 on. A file whose name has these very characters
-/// is mistaken for one of bytes, and not found: far rarer.
-fn unescape(text: &str) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find("\\x") {
-        bytes.extend_from_slice(&rest.as_bytes()[..at]);
-        let digits = rest.get(at + 2..at + 4);
-        match digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
-            Some(byte) if byte >= 0x80 => {
-                bytes.push(byte);
-                rest = &rest[at + 4..];
-            }
-            _ => {
-                bytes.extend_from_slice(b"\\x");
-                rest = &rest[at + 2..];
-            }
-        }
-    }
-    bytes.extend_from_slice(rest.as_bytes());
-    bytes
 }
 
 #[cfg(test)]

@@ -123,30 +123,9 @@ fn gap_row(chrome: &Chrome, gap: &Gap) -> Markup {
         tr {
             td { (chrome.clock.whole(&gap.timestamp)) }
             td { (gap.cpu) }
-            td { span.told.is-bad { (mark::mark("peak")) (hostile::plain(&missing(gap))) } }
-            td { (hostile::plain(&cause(gap))) }
+            td { span.told.is-bad { (mark::mark("peak")) (hostile::plain(&figures::missing(gap))) } }
+            td { (hostile::plain(&figures::cause(gap))) }
             td { @if let Some(around) = around { a href=(around) { "Show in time" } } }
         }
-    }
-}
-
-/// Why a gap is there, in words.
-fn cause(gap: &Gap) -> String {
-    match &*gap.cause {
-        "ring-full" => "the ring was full".to_owned(),
-        "not-run" => "the kernel skipped the probe".to_owned(),
-        "undecodable" => "the record was not understood".to_owned(),
-        "database-damaged" => "the database was damaged and set aside".to_owned(),
-        "not-finished" => "the recorder before ended suddenly".to_owned(),
-        other => other.to_owned(),
-    }
-}
-
-/// How much is missing; of some it cannot be told.
-fn missing(gap: &Gap) -> String {
-    match (gap.count, &*gap.kind) {
-        (0, _) => "unknown".to_owned(),
-        (count, "any") => number(count),
-        (count, kind) => format!("{} {kind}", number(count)),
     }
 }
