@@ -10,13 +10,12 @@ BUS    := unix:path=$(DATA)/bus
 # Where the web page is; another one with "make run WEB=127.0.0.1:9000".
 WEB    := 127.0.0.1:8080
 
-# The recorder's unprivileged half runs as whoever called make, so that the data
-# stay theirs. Called by root itself, the daemon chooses a user.
-RUN_AS := $(if $(filter 0,$(shell id -u)),$(SUDO_USER),$(shell id -un))
+# The recorder's unprivileged half, and the web page, run as whoever called make, so that
+# the data stay theirs; called by root itself, as a user that has nothing.
+RUN_AS := $(if $(filter 0,$(shell id -u)),$(or $(SUDO_USER),$(shell id -un bpf-recorder 2>/dev/null || echo nobody)),$(shell id -un))
 SUDO   := $(if $(filter 0,$(shell id -u)),,sudo)
 
-# The web page needs no privilege, whoever starts it.
-CONFINED := $(if $(SUDO),,setpriv --bounding-set=-all --inh-caps=-all --no-new-privs)
+AS_HIM := $(if $(SUDO),,setpriv --reuid=$(RUN_AS) --regid=$(shell id -g $(RUN_AS)) --clear-groups --no-new-privs)
 
 # Tests find the other programs through these.
 export BPF_RECORDERD := $(TARGET)/debug/bpf-recorderd
@@ -48,11 +47,11 @@ run: ## Build and start the recorder here, in the foreground, with its data in .
 	@echo '  $(TARGET)/release/bpfctl web                 a link to the web page'
 	@echo '  $(TARGET)/release/bpfctl --help'
 	@echo
-	@$(CONFINED) $(TARGET)/release/bpf-recorderd web --bus $(BUS) --web-address $(WEB) & page=$$!; \
+	@$(AS_HIM) $(TARGET)/release/bpf-recorderd web --bus $(BUS) --web-address $(WEB) & page=$$!; \
 	trap 'kill $$page 2>/dev/null' EXIT; \
 	$(SUDO) $(TARGET)/release/bpf-recorderd run --data-dir $(DATA) --bus $(BUS) \
 		--shipped-rules $(CURDIR)/rules --web-address $(WEB) \
-		$(if $(RUN_AS),--user $(RUN_AS))
+		--user $(RUN_AS)
 
 .PHONY: build
 build: ## Build all programs for release
