@@ -68,7 +68,7 @@ async fn logout(State(app): State<App>, Extension(session): Extension<Arc<Sessio
     if let Ok(web) = WebProxy::new(&session.connection).await {
         let _ = web.revoke(session.info.id).await;
     }
-    app.inner.sessions.end(session.info.id);
+    app.inner.sessions.end(&session);
     StatusCode::NO_CONTENT.into_response()
 }
 

@@ -129,7 +129,7 @@ impl App {
 
     /// It is over.
     pub(super) fn end(&self, session: &Session) -> Fault {
-        self.inner.sessions.end(session.info.id);
+        self.inner.sessions.end(session);
         Fault::no_session()
     }
 

@@ -86,14 +86,15 @@ impl Sessions {
         Some(session)
     }
 
-    /// Ends the one with this id: its cookie is worth nothing from now on.
-    pub(super) fn end(&self, id: u32) {
-        self.open().retain(|_, session| session.info.id != id);
+    /// Ends it: its cookie is worth nothing from now on. Another may have its id, from another run
+    /// of the recorder.
+    pub(super) fn end(&self, session: &Session) {
+        self.open().retain(|_, open| !std::ptr::eq(&**open, session));
     }
 
     /// Whether it has not been ended meanwhile.
-    pub(super) fn has(&self, session: &Arc<Session>) -> bool {
-        self.open().values().any(|open| Arc::ptr_eq(open, session))
+    pub(super) fn has(&self, session: &Session) -> bool {
+        self.open().values().any(|open| std::ptr::eq(&**open, session))
     }
 
     /// Ends those that nobody uses.

@@ -10,6 +10,7 @@ use futures_lite::stream;
 use tokio::io::AsyncReadExt as _;
 use tokio::net::unix::pipe::Receiver;
 use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::Instant;
 
 use super::App;
 use super::fault::Fault;
@@ -54,6 +55,8 @@ pub(super) struct Following {
     /// Names the event of a line.
     name: fn(&[u8]) -> &'static str,
     _place: OwnedSemaphorePermit,
+    /// However much there is to tell, or little.
+    next_beat: Instant,
     has_ended: bool,
 }
 
@@ -66,7 +69,9 @@ pub(super) fn events(
     place: OwnedSemaphorePermit,
 ) -> Result<Response, Fault> {
     let lines = Lines::new(pipe)?;
-    let following = Following { app, session, lines, name, _place: place, has_ended: false };
+    let next_beat = Instant::now() + BEAT;
+    let following =
+        Following { app, session, lines, name, _place: place, next_beat, has_ended: false };
     let first = Bytes::from_static(b"retry: 2000\n\n: open\n\n");
     let parts = stream::unfold((Some(first), following), |(first, mut following)| async {
         let part = match first {
@@ -85,7 +90,10 @@ impl Following {
         if self.has_ended {
             return None;
         }
-        let line = match tokio::time::timeout(BEAT, self.lines.next()).await {
+        if Instant::now() >= self.next_beat {
+            return Some(self.beat().await);
+        }
+        let line = match tokio::time::timeout_at(self.next_beat, self.lines.next()).await {
             Ok(Ok(Some(line))) => line,
             Ok(Ok(None) | Err(_)) => return Some(self.end("the recorder ended it")),
             Err(_) => return Some(self.beat().await),
@@ -101,6 +109,7 @@ impl Following {
     }
 
     async fn beat(&mut self) -> Bytes {
+        self.next_beat = Instant::now() + BEAT;
         let is_open = self.app.inner.sessions.has(&self.session);
         if !is_open || !self.app.lasts(&self.session).await {
             return self.end("the session is over");
@@ -112,5 +121,34 @@ impl Following {
     fn end(&mut self, reason: &str) -> Bytes {
         self.has_ended = true;
         format!("event: end\ndata: {{\"reason\":\"{reason}\"}}\n\n").into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::*;
+    use crate::web::tests::Stage;
+
+    #[tokio::test]
+    async fn a_busy_view_ends_with_its_session_too() {
+        let stage = Stage::logged_in().await;
+        let (app, session) = stage.followed();
+        let (reading, mut writing) = std::io::pipe().unwrap();
+        // More than is ever read here.
+        let told = std::thread::spawn(move || while writing.write_all(b"{}\n").is_ok() {});
+        let lines = Lines::new(std::os::fd::OwnedFd::from(reading).into()).unwrap();
+        let place = app.inner.streams.clone().try_acquire_owned().unwrap();
+        let next_beat = Instant::now();
+        app.inner.sessions.end(&session);
+        let name = |_: &[u8]| "record";
+        let mut view =
+            Following { app, session, lines, name, _place: place, next_beat, has_ended: false };
+        let part = view.next().await.unwrap();
+        assert!(part.starts_with(b"event: end\n"), "{part:?}");
+        assert!(view.next().await.is_none());
+        drop(view);
+        told.join().unwrap();
     }
 }

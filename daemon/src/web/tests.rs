@@ -1,5 +1,7 @@
 //! The page from a request to its answer, over a recorded database.
 
+use std::sync::Arc;
+
 use axum::body::{Body, to_bytes};
 use axum::extract::Request;
 use axum::http::{HeaderMap, StatusCode};
@@ -7,6 +9,7 @@ use tempfile::TempDir;
 use tokio::sync::mpsc;
 
 use super::serve::Router;
+use super::sessions::Session;
 use super::{App, Way};
 use crate::bus::recorded_peers;
 use crate::store::{self, Reader};
@@ -53,6 +56,13 @@ impl Stage {
         assert!(cookie.ends_with("; Path=/; HttpOnly; SameSite=Strict"), "{cookie}");
         stage.cookie = Some(cookie.split(';').next().unwrap().to_owned());
         stage
+    }
+
+    /// What a live view of the session has.
+    pub(super) fn followed(&self) -> (App, Arc<Session>) {
+        let mut headers = HeaderMap::new();
+        headers.insert("cookie", self.cookie.as_deref().unwrap().parse().unwrap());
+        (self.app.clone(), self.app.inner.sessions.find(&headers).unwrap())
     }
 
     /// Path and secret.
@@ -220,4 +230,20 @@ async fn changes_need_a_good_body() {
     }
     let unmarked = stage.ask("POST", "/api/v1/logout", &[], "").await;
     assert_eq!(unmarked.status, StatusCode::FORBIDDEN);
+}
+
+#[tokio::test]
+async fn a_session_of_an_earlier_recorder_takes_no_other_along() {
+    let stage = Stage::logged_in().await;
+    let (app, old) = stage.followed();
+    let secret = stage.link().await.rsplit_once('=').unwrap().1.to_owned();
+    let (info, connection) = app.inner.way.redeem(&secret).await.unwrap();
+    // A recorder counts from one again.
+    let info = common::web::WebSession { id: old.info.id, ..info };
+    let cookie = app.inner.sessions.begin(info, connection).unwrap();
+    app.inner.sessions.end(&old);
+    assert_eq!(stage.get("/health").await.status, StatusCode::UNAUTHORIZED);
+    let headers = [("cookie", &*format!("bpf-recorder={cookie}"))];
+    let other = Stage { cookie: None, ..stage };
+    assert_eq!(other.ask("GET", "/health", &headers, "").await.status, StatusCode::OK);
 }
