@@ -380,6 +380,19 @@ const CAPABILITIES: [&str; 41] = [
     "CAP_CHECKPOINT_RESTORE",
 ];
 
+/// For people: root's forty are told by those that are missing.
+pub fn capabilities_in_words(names: &[String]) -> String {
+    let all = capability_names((1 << CAPABILITIES.len()) - 1);
+    let missing: Vec<&str> =
+        all.iter().filter(|name| !names.contains(name)).map(String::as_str).collect();
+    match (names.len(), missing.len()) {
+        (0, _) => "none".to_owned(),
+        (_, 0) => "all".to_owned(),
+        (_, 1..=12) => format!("all but {}", missing.join(" ")),
+        _ => names.join(" "),
+    }
+}
+
 /// The set as names; bits without a name as `CAP_<number>`.
 pub fn capability_names(set: u64) -> Vec<String> {
     (0..64)

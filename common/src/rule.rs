@@ -2,6 +2,23 @@
 
 use serde::{Deserialize, Serialize};
 
+/// What a rule looks like, for who has none at hand.
+pub const EXAMPLE: &str = "\
+title: Download into /tmp
+logsource:
+    product: linux
+    category: process_creation
+detection:
+    tool:
+        Image|endswith:
+            - /curl
+            - /wget
+    place:
+        CommandLine|contains: ' /tmp/'
+    condition: tool and place
+level: medium
+";
+
 /// How bad it is if a rule fires. Ordered.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,

@@ -1,7 +1,7 @@
 //! The sections of the details, in their order.
 
 use common::alert::Alert;
-use common::ecs::{Event, FileContent};
+use common::ecs::{Event, FileContent, capabilities_in_words};
 use common::filter::{Field, signal_name};
 use common::record::State;
 use common::time;
@@ -217,23 +217,10 @@ pub(super) fn identity(ui: &mut Ui, cx: &mut Context<'_>, image: &Event<'_>) {
             value(ui, cx, "audit session", session.as_deref(), Some(Field::AuditSession));
         }
         if let Some(thread) = &image.process.thread {
-            let shown = capabilities(&thread.capabilities.effective);
+            let shown = capabilities_in_words(&thread.capabilities.effective);
             value(ui, cx, "capabilities", Some(&shown), None);
         }
     });
-}
-
-/// Root's forty are told by those that are missing.
-fn capabilities(names: &[String]) -> String {
-    let all = common::ecs::capability_names((1 << 41) - 1);
-    let missing: Vec<&str> =
-        all.iter().filter(|name| !names.contains(name)).map(String::as_str).collect();
-    match (names.len(), missing.len()) {
-        (0, _) => "none".to_owned(),
-        (_, 0) => "all".to_owned(),
-        (_, 1..=12) => format!("all but {}", missing.join(" ")),
-        _ => names.join(" "),
-    }
 }
 
 pub(super) fn place(ui: &mut Ui, cx: &mut Context<'_>, image: &Event<'_>) {

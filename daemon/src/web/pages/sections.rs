@@ -1,7 +1,7 @@
 //! The sections of a process, in the order and the words of the viewer.
 
 use common::alert::Alert;
-use common::ecs::{Credentials, Event, FileContent};
+use common::ecs::{Credentials, Event, FileContent, capabilities_in_words};
 use common::filter::Field;
 use common::time::duration;
 use maud::{Markup, html};
@@ -145,7 +145,7 @@ fn identity(image: &Event<'_>) -> Markup {
             (fact("group", group, Some(Field::Group)))
             @if let Some(c) = &image.recorder.credentials { (credentials(c)) }
             @if let Some(thread) = &image.process.thread {
-                (fact("capabilities", Some(&capabilities(&thread.capabilities.effective)), None))
+                (fact("capabilities", Some(&capabilities_in_words(&thread.capabilities.effective)), None))
             }
         }
     };
@@ -163,19 +163,6 @@ fn credentials(c: &Credentials<'_>) -> Markup {
         (fact("gid / eff. / saved", Some(&groups), None))
         (fact("logged in as", login.as_deref(), Some(Field::Login)))
         (fact("audit session", session.as_deref(), Some(Field::AuditSession)))
-    }
-}
-
-/// Root's forty are told by those that are missing.
-fn capabilities(names: &[String]) -> String {
-    let all = common::ecs::capability_names((1 << 41) - 1);
-    let missing: Vec<&str> =
-        all.iter().filter(|name| !names.contains(name)).map(String::as_str).collect();
-    match (names.len(), missing.len()) {
-        (0, _) => "none".to_owned(),
-        (_, 0) => "all".to_owned(),
-        (_, 1..=12) => format!("all but {}", missing.join(" ")),
-        _ => names.join(" "),
     }
 }
 

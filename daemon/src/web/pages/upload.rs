@@ -1,25 +1,9 @@
 //! Where a text of rules is pasted or read from a file, checked and uploaded: `upload.js` does it.
 
+use common::rule::EXAMPLE;
 use maud::{Markup, html};
 
 use super::frame;
-
-/// What a rule looks like, for who has none at hand.
-const EXAMPLE: &str = "\
-title: Download into /tmp
-logsource:
-    product: linux
-    category: process_creation
-detection:
-    tool:
-        Image|endswith:
-            - /curl
-            - /wget
-    place:
-        CommandLine|contains: ' /tmp/'
-    condition: tool and place
-level: medium
-";
 
 pub(super) fn form(may: bool) -> Markup {
     let denied = frame::denied(may, "upload rules");

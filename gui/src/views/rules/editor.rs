@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use common::rule::{Report, RuleState};
+use common::rule::{EXAMPLE, Report, RuleState};
 use eframe::egui::text::{CCursor, CCursorRange};
 use eframe::egui::{self, Button, Id, Label, RichText, Role, TextEdit, Ui, WidgetInfo};
 
@@ -16,22 +16,6 @@ use crate::views::parts::{self, counted};
 use crate::views::{Context, Reply};
 use crate::widgets::text;
 
-/// What a rule looks like, for who has none at hand.
-const EXAMPLE: &str = "\
-title: Download into /tmp
-logsource:
-    product: linux
-    category: process_creation
-detection:
-    tool:
-        Image|endswith:
-            - /curl
-            - /wget
-    place:
-        CommandLine|contains: ' /tmp/'
-    condition: tool and place
-level: medium
-";
 const NAME: &str = "my-rule.yml";
 
 const TEXT: &str = "rule text";
