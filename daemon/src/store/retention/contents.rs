@@ -22,7 +22,7 @@ pub(in crate::store) enum Kind {
 }
 
 impl Kind {
-    const ALL: [Self; 7] = [
+    pub(super) const ALL: [Self; 7] = [
         Self::Text,
         Self::Args,
         Self::Variable,

@@ -14,6 +14,7 @@ use rusqlite::Connection;
 
 use self::history::{Act, History, SECOND, acts};
 use super::super::dictionary::varints;
+use super::contents::Kind;
 use super::{Limits, Retention};
 use crate::store::{Control, Reader, Selection, Stopped};
 
@@ -59,10 +60,14 @@ pub(super) fn check_whole(connection: &Connection) {
         assert_eq!(dangling, [0; 0], "{column}");
     }
     for (table, used) in UNUSED {
-        let is_over = if table == "document" {
-            "1"
-        } else {
-            "v.used < ifnull((SELECT min(id) FROM segment), 0)"
+        let is_over = match Kind::ALL.into_iter().find(|kind| kind.table() == table) {
+            // What was let go after its segment is noted, and goes with the one of that time.
+            Some(kind) => format!(
+                "v.used < ifnull((SELECT min(id) FROM segment), 0) AND v.id NOT IN \
+                 (SELECT id FROM loose WHERE kind = {})",
+                kind as i64
+            ),
+            None => "1".to_owned(),
         };
         let unused = ids(
             connection,
