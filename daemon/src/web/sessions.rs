@@ -16,7 +16,7 @@ use zbus::Connection;
 
 pub(super) const COOKIE_NAME: &str = "bpf-recorder";
 /// Without a request and without an open live view.
-const IDLE: Duration = Duration::from_secs(3600);
+pub(super) const IDLE: Duration = Duration::from_secs(3600);
 /// Questions at one time: fewer than there are places, so that who asks much holds up nobody else.
 const MOST_QUERIES: usize = super::MOST_QUERIES - 2;
 const TIDY: Duration = Duration::from_secs(30);
@@ -36,6 +36,11 @@ impl Session {
     /// An open live view is use, too.
     pub(super) fn touch(&self) {
         *self.used.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+
+    #[cfg(test)]
+    pub(super) fn leave_for(&self, time: Duration) {
+        *self.used.lock().unwrap() = Instant::now().checked_sub(time).unwrap();
     }
 
     fn is_idle(&self, now: Instant) -> bool {

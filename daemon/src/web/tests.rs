@@ -1,6 +1,7 @@
 //! The page from a request to its answer, over a recorded database.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
 use axum::extract::Request;
@@ -9,7 +10,7 @@ use tempfile::TempDir;
 use tokio::sync::mpsc;
 
 use super::serve::Router;
-use super::sessions::Session;
+use super::sessions::{IDLE, Session};
 use super::{App, Way};
 use crate::bus::recorded_peers;
 use crate::store::{self, Reader};
@@ -230,6 +231,23 @@ async fn changes_need_a_good_body() {
     }
     let unmarked = stage.ask("POST", "/api/v1/logout", &[], "").await;
     assert_eq!(unmarked.status, StatusCode::FORBIDDEN);
+}
+
+#[tokio::test]
+async fn a_session_that_nobody_uses_lapses() {
+    let stage = Stage::logged_in().await;
+    let (app, session) = stage.followed();
+    session.leave_for(IDLE - Duration::from_secs(60));
+    assert_eq!(stage.get("/health").await.status, StatusCode::OK, "used in time");
+    session.leave_for(IDLE - Duration::from_secs(60));
+    assert_eq!(stage.get("/api/v1/health").await.status, StatusCode::OK, "which began it anew");
+    session.leave_for(IDLE);
+    for page in ["/health", "/api/v1/health", "/api/v1/events"] {
+        let answer = stage.get(page).await;
+        assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{page}");
+        assert!(answer.body.contains("bpfctl web"), "{page}: {}", answer.body);
+    }
+    assert!(!app.inner.sessions.has(&session), "and a live view would end with it");
 }
 
 #[tokio::test]
