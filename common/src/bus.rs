@@ -3,8 +3,10 @@
 pub mod reach;
 mod target;
 
+use serde::{Deserialize, Serialize};
 use zbus::OwnedFd;
 
+use crate::ecs::Done;
 pub use crate::rule::Affected;
 pub use target::Target;
 
@@ -50,13 +52,25 @@ pub struct Candidate {
 }
 
 /// A value of a field and how often it occurs.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize, zbus::wire::Type)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Count {
     pub value: String,
     pub count: u64,
     /// First and last occurrence, nanoseconds since 1970.
     pub first_ns: i64,
     pub last_ns: i64,
+}
+
+/// One line of what counting gives.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CountLine {
+    /// Of a histogram: its only line but the last.
+    Buckets(Vec<u64>),
+    /// The last line of every result. One without it was cut off.
+    Done(Done),
+    #[serde(untagged)]
+    Value(Count),
 }
 
 #[zbus::proxy(
@@ -111,23 +125,23 @@ pub trait Processes {
     async fn tree(&self, id: &str, up: u32, down: u32, limit: u32) -> Result<OwnedFd, Error>;
 
     /// How many records that match began in each of `buckets` equal parts of a time range
-    /// (nanoseconds since 1970).
+    /// (nanoseconds since 1970): NDJSON, see [`CountLine`].
     async fn histogram(
         &self,
         filter: &str,
         from_ns: i64,
         to_ns: i64,
         buckets: u32,
-    ) -> Result<Vec<u64>, Error>;
+    ) -> Result<OwnedFd, Error>;
 
-    /// The values of a field that occur most often, or most rarely.
+    /// The values of a field that occur most often, or most rarely: NDJSON, see [`CountLine`].
     async fn top(
         &self,
         field: &str,
         filter: &str,
         limit: u32,
         rarest: bool,
-    ) -> Result<Vec<Count>, Error>;
+    ) -> Result<OwnedFd, Error>;
 }
 
 #[zbus::proxy(

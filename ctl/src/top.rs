@@ -8,6 +8,7 @@ use crate::args::Top;
 use crate::command::Context;
 use crate::error::{self, CommandError};
 use crate::screen::{Screen, Tone};
+use crate::stream::Stream;
 use crate::table::{Cell, Column, render};
 use crate::text;
 
@@ -17,7 +18,13 @@ pub(crate) async fn run(
     filter: &str,
 ) -> Result<(), CommandError> {
     let processes = context.processes().await?;
-    let counts = processes.top(&args.field, filter, args.limit, args.rarest).await?;
+    let pipe = processes.top(&args.field, filter, args.limit, args.rarest).await?;
+    let mut stream = Stream::new(pipe)?;
+    let mut counts: Vec<Count> = Vec::new();
+    while stream.next().await?.is_some() {
+        let count = serde_json::from_slice(stream.line());
+        counts.push(count.map_err(|error| error::not_understood(&error))?);
+    }
     if context.json {
         for count in &counts {
             let line =

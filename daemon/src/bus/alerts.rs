@@ -65,7 +65,7 @@ impl Alerts {
             let page = wanted.page(&filter, limit, cursor);
             let mut broken: io::Result<()> = Ok(());
             let result = reader.alerts(&control, &page, &mut |alert| {
-                broken = sink.alert(alert);
+                broken = sink.line(alert);
                 if broken.is_err() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
             });
             drop(control);

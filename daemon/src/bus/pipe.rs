@@ -5,7 +5,6 @@ use std::io::{self, Write as _};
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::time::Duration;
 
-use common::alert::Alert;
 use common::ecs::{Done, Line};
 use common::rule::HuntLine;
 use nix::fcntl::OFlag;
@@ -48,14 +47,9 @@ impl Sink {
         Ok(Control::of_pipe(self.file.try_clone()?.into()))
     }
 
-    pub(crate) fn line(&mut self, line: &Line<'_>) -> io::Result<()> {
+    /// A line that is part of the result.
+    pub(crate) fn line(&mut self, line: &impl Serialize) -> io::Result<()> {
         self.json(line)?;
-        self.count += 1;
-        Ok(())
-    }
-
-    pub(crate) fn alert(&mut self, alert: &Alert<'static>) -> io::Result<()> {
-        self.json(alert)?;
         self.count += 1;
         Ok(())
     }

@@ -3,7 +3,7 @@
 use std::io;
 use std::ops::ControlFlow;
 
-use common::bus::{Candidate, Count, Error};
+use common::bus::{Candidate, CountLine, Error};
 use common::ecs::{Event, Line};
 use common::escape;
 use common::filter::{Field, Filter};
@@ -20,7 +20,7 @@ use super::pipe::{self, Sink};
 #[cfg(feature = "capture")]
 use super::subscription::{self, Backlog, MOST_RECENT_ROWS};
 use super::{Service, failed, now_ns};
-use crate::store::{Control, Reach, Selection, Stopped};
+use crate::store::{Control, Grouping, Reach, Reader, Selection, Stopped};
 
 pub(super) struct Processes {
     service: Service,
@@ -164,7 +164,7 @@ impl Processes {
     }
 
     /// How many records that match began in each of `buckets` equal parts of a time range
-    /// (nanoseconds since 1970).
+    /// (nanoseconds since 1970): NDJSON, one line with the numbers and a `done` line.
     async fn histogram(
         &self,
         #[zbus(connection)] connection: &Connection,
@@ -173,7 +173,7 @@ impl Processes {
         from_ns: i64,
         to_ns: i64,
         buckets: u32,
-    ) -> Result<Vec<u64>, Error> {
+    ) -> Result<OwnedFd, Error> {
         self.access.check_read(connection, &header).await?;
         let filter = parse(filter)?;
         if buckets == 0 || buckets > MOST_BUCKETS || to_ns <= from_ns {
@@ -181,16 +181,15 @@ impl Processes {
                 "give 1 to {MOST_BUCKETS} buckets, and from_ns before to_ns"
             )));
         }
-        self.service.flush().await;
-        self.service
-            .blocking(move |reader| {
-                reader.histogram(&Control::default(), &filter, from_ns, to_ns, buckets)
-            })
-            .await
+        let is_current = self.service.flush().await;
+        self.service.count(is_current, move |reader, control| {
+            let counts = reader.histogram(control, &filter, from_ns, to_ns, buckets)?;
+            Ok(vec![CountLine::Buckets(counts)])
+        })
     }
 
     /// The values of a field that occur most often, or most rarely, each with its count and the
-    /// times of the first and last record (nanoseconds since 1970).
+    /// times of the first and last record (nanoseconds since 1970): NDJSON with a `done` line.
     async fn top(
         &self,
         #[zbus(connection)] connection: &Connection,
@@ -199,23 +198,23 @@ impl Processes {
         filter: &str,
         limit: u32,
         rarest: bool,
-    ) -> Result<Vec<Count>, Error> {
+    ) -> Result<OwnedFd, Error> {
         self.access.check_read(connection, &header).await?;
         let filter = parse(filter)?;
         let wanted = Field::parse(field).ok_or_else(|| unknown_field(field))?;
-        if limit == 0 || limit > MOST_TOP {
-            return Err(Error::InvalidArgument(format!("limit: from 1 to {MOST_TOP}")));
-        }
-        self.service.flush().await;
-        let counts = self
-            .service
-            .blocking(move |reader| reader.top(&Control::default(), wanted, &filter, limit, rarest))
-            .await?;
-        counts.ok_or_else(|| {
+        let grouping = Grouping::by(wanted).ok_or_else(|| {
             Error::InvalidArgument(format!(
                 "{field} has several values in one record and cannot be counted: choose another \
                  field"
             ))
+        })?;
+        if limit == 0 || limit > MOST_TOP {
+            return Err(Error::InvalidArgument(format!("limit: from 1 to {MOST_TOP}")));
+        }
+        let is_current = self.service.flush().await;
+        self.service.count(is_current, move |reader, control| {
+            let counts = reader.top(control, &grouping, &filter, limit, rarest)?;
+            Ok(counts.into_iter().map(CountLine::Value).collect())
         })
     }
 }
@@ -275,6 +274,28 @@ fn finish(
 }
 
 impl Service {
+    /// What counting gives, on a pipe although it is short: closing that gives up the counting.
+    fn count(
+        &self,
+        is_current: bool,
+        count: impl FnOnce(&Reader, &Control) -> Result<Vec<CountLine>, Stopped> + Send + 'static,
+    ) -> Result<OwnedFd, Error> {
+        let reader = self.inner.reader.clone();
+        let (reading, writing) = pipe::new().map_err(failed)?;
+        let mut sink = Sink::new(writing).map_err(failed)?;
+        sink.set_behind(!is_current);
+        self.spawn_query(move || {
+            let control = sink.control()?;
+            let result = count(&reader, &control);
+            drop(control);
+            if let Ok(lines) = &result {
+                lines.iter().try_for_each(|line| sink.line(line))?;
+            }
+            finish(sink, None, result.map(|_| None))
+        })?;
+        Ok(reading.into())
+    }
+
     /// The process that an entity id or a pid means.
     async fn resolve(&self, id: &str) -> Result<ProcessId, Error> {
         self.flush().await;

@@ -45,7 +45,7 @@ pub(crate) use error::StoreError;
 pub(crate) use findings::Finding;
 #[cfg(feature = "capture")]
 pub(crate) use read::sqlite_uri;
-pub(crate) use read::{Control, Reader, Selection, Stopped, Totals};
+pub(crate) use read::{Control, Grouping, Reader, Selection, Stopped, Totals};
 #[cfg(feature = "capture")]
 pub(crate) use retention::{Figures as RetentionFigures, Limits, Retention};
 #[cfg(feature = "capture")]

@@ -49,6 +49,19 @@ impl Control {
     }
 }
 
+/// A field by whose values records can be counted.
+pub(crate) struct Grouping {
+    field: Field,
+    key: String,
+}
+
+impl Grouping {
+    /// `None` for a field with several values.
+    pub(crate) fn by(field: Field) -> Option<Self> {
+        Some(Self { field, key: sql::group_key(field)? })
+    }
+}
+
 /// Why a query ended early.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Stopped {
@@ -298,16 +311,16 @@ impl Reader {
         })
     }
 
-    /// The most frequent values of a field, or the rarest. `None` for a field with several values.
+    /// The most frequent values of a field, or the rarest.
     pub(crate) fn top(
         &self,
         control: &Control,
-        field: Field,
+        by: &Grouping,
         filter: &Filter,
         limit: u32,
         is_rarest: bool,
-    ) -> Result<Option<Vec<Count>>, Stopped> {
-        let Some(key) = sql::group_key(field) else { return Ok(None) };
+    ) -> Result<Vec<Count>, Stopped> {
+        let Grouping { field, key } = by;
         let order = if is_rarest { "ASC" } else { "DESC" };
         self.run(control, |connection| {
             let condition = sql::condition(connection, filter)?;
@@ -322,7 +335,7 @@ impl Reader {
             let mut resolver = Resolver::new(connection);
             while let Some(row) = rows.next()? {
                 let sample = record(connection, &mut resolver, row.get(0)?)?;
-                let Some(value) = sample.and_then(|record| value_text(field, &record)) else {
+                let Some(value) = sample.and_then(|record| value_text(*field, &record)) else {
                     continue;
                 };
                 counts.push(Count {
@@ -332,7 +345,7 @@ impl Reader {
                     last_ns: row.get(3)?,
                 });
             }
-            Ok(Some(counts))
+            Ok(counts)
         })
     }
 

@@ -12,8 +12,8 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
 use super::{
-    Batch, Control, EndOfRows, Finding, GapRow, Pending, Reach, Reader, RingPosition, Selection,
-    StoreError, Writer,
+    Batch, Control, EndOfRows, Finding, GapRow, Grouping, Pending, Reach, Reader, RingPosition,
+    Selection, Stopped, StoreError, Writer,
 };
 
 struct Store {
@@ -187,11 +187,10 @@ fn top_counts_what_the_records_hold() {
     let reader = store.reader();
     let all = select(&reader, &Filter::all());
     for field in Field::ALL {
-        let top = reader.top(&Control::default(), *field, &Filter::all(), 1000, false).unwrap();
-        if field.is_list() {
-            assert!(top.is_none(), "{}", field.name());
-            continue;
-        }
+        let grouping = Grouping::by(*field);
+        assert_eq!(grouping.is_none(), field.is_list(), "{}", field.name());
+        let Some(grouping) = grouping else { continue };
+        let top = reader.top(&Control::default(), &grouping, &Filter::all(), 1000, false);
         let mut expected = std::collections::BTreeMap::<String, u64>::new();
         for value in all.iter().filter_map(|record| value_text(*field, record)) {
             *expected.entry(value).or_default() += 1;
@@ -253,6 +252,28 @@ fn histogram_adds_up() {
         store.reader().histogram(&Control::default(), &Filter::all(), 1_000, 1_500, 7).unwrap();
     assert_eq!(counts.len(), 7);
     assert_eq!(counts.iter().sum::<u64>(), 50);
+}
+
+#[test]
+fn counting_ends_when_nobody_waits_for_it() {
+    let mut store = Store::new();
+    let records: Vec<_> = samples(500).into_iter().map(|record| (record, None)).collect();
+    // As many as it takes before a query looks whether it is still wanted.
+    for _ in 0..12 {
+        store.write(&records);
+    }
+    let reader = store.reader();
+    let filter = Filter::parse("command_line ~ x", 0).unwrap();
+    let (waiting, writing) = nix::unistd::pipe().unwrap();
+    let control = Control::of_pipe(writing);
+    let by_user = Grouping::by(Field::User).unwrap();
+    let histogram = || reader.histogram(&control, &filter, 0, i64::MAX, 7);
+    let top = || reader.top(&control, &by_user, &filter, 9, false);
+    assert_eq!(histogram().unwrap().len(), 7);
+    assert!(top().is_ok());
+    drop(waiting);
+    assert!(matches!(histogram(), Err(Stopped::Cancelled)));
+    assert!(matches!(top(), Err(Stopped::Cancelled)));
 }
 
 fn plain(pid: u32, start_boottime_ns: u64) -> Record {

@@ -5,6 +5,7 @@ use std::os::fd::OwnedFd;
 use axum::http::StatusCode;
 use common::alert::{Alert, AlertLine};
 use common::binary::{Binary, BinaryLine};
+use common::bus::{Count, CountLine};
 use common::ecs::{Done, Line};
 use serde::de::DeserializeOwned;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
@@ -112,6 +113,43 @@ impl Kind for Binaries {
             BinaryLine::Done(done) => Sorted::Done(done),
         }
     }
+}
+
+/// Values of a field and how often they occur.
+pub(super) enum Counts {}
+
+impl Kind for Counts {
+    type Line = CountLine;
+    type Value = Count;
+
+    fn sort(line: Self::Line) -> Sorted<Self::Value> {
+        match line {
+            CountLine::Value(count) => Sorted::Value(count),
+            CountLine::Done(done) => Sorted::Done(done),
+            CountLine::Buckets(_) => Sorted::Other,
+        }
+    }
+}
+
+pub(super) enum Buckets {}
+
+impl Kind for Buckets {
+    type Line = CountLine;
+    type Value = Vec<u64>;
+
+    fn sort(line: Self::Line) -> Sorted<Self::Value> {
+        match line {
+            CountLine::Buckets(counts) => Sorted::Value(counts),
+            CountLine::Done(done) => Sorted::Done(done),
+            CountLine::Value(_) => Sorted::Other,
+        }
+    }
+}
+
+/// The only line of a histogram.
+pub(super) async fn buckets(pipe: zbus::OwnedFd) -> Result<Vec<u64>, Fault> {
+    let (lines, _) = whole::<Buckets>(pipe).await?;
+    Ok(lines.into_iter().next().unwrap_or_default())
 }
 
 /// A whole result, which is to be of bounded length.

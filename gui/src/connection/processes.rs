@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::bus::{Count, ProcessesProxy};
+use common::bus::{Count, CountLine, ProcessesProxy};
 use common::ecs::{Done, Event, Gap, Line};
 use tokio::time::{Instant, timeout_at};
 use zbus::Connection;
@@ -68,7 +68,8 @@ pub(super) async fn answer(connection: &Connection, ask: &Ask) -> Result<Answer,
             Answer::Page(Page { rows, cursor: done.cursor })
         }
         Ask::Counts { filter, from_ns, to_ns, buckets } => {
-            Answer::Counts(proxy.histogram(filter, *from_ns, *to_ns, *buckets).await?)
+            let pipe = proxy.histogram(filter, *from_ns, *to_ns, *buckets).await?;
+            Answer::Counts(read_counts(pipe).await?.0)
         }
         Ask::Process { id } => {
             let text = proxy.get(id).await?;
@@ -81,7 +82,8 @@ pub(super) async fn answer(connection: &Connection, ask: &Ask) -> Result<Answer,
             Answer::Tree(events)
         }
         Ask::Top { field, filter, limit } => {
-            Answer::Top(proxy.top(field, filter, *limit, false).await?)
+            let pipe = proxy.top(field, filter, *limit, false).await?;
+            Answer::Top(read_counts(pipe).await?.1)
         }
         Ask::Follow { .. } => return Err(Trouble::failed("this is answered more than once")),
     })
@@ -103,6 +105,21 @@ async fn read(pipe: zbus::OwnedFd, mut take: impl FnMut(Event<'static>)) -> Resu
             Line::Gap(_) | Line::Missed(_) => {}
             Line::Done(Done { error: Some(text), .. }) => return Err(Trouble::failed(text)),
             Line::Done(done) => return Ok(done),
+        }
+    }
+}
+
+/// Buckets and values: of a result, one or the other.
+async fn read_counts(pipe: zbus::OwnedFd) -> Result<(Vec<u64>, Vec<Count>), Trouble> {
+    let mut lines = Lines::new(pipe)?;
+    let (mut buckets, mut values) = (Vec::new(), Vec::new());
+    loop {
+        let line = serde_json::from_slice(&lines.next().await?);
+        match line.map_err(|error| Trouble::not_understood(&error))? {
+            CountLine::Buckets(counts) => buckets = counts,
+            CountLine::Value(count) => values.push(count),
+            CountLine::Done(Done { error: Some(text), .. }) => return Err(Trouble::failed(text)),
+            CountLine::Done(_) => return Ok((buckets, values)),
         }
     }
 }

@@ -9,7 +9,7 @@ use proptest::strategy::{Strategy as _, ValueTree as _};
 use proptest::test_runner::TestRunner;
 
 use super::*;
-use crate::store::{Batch, Finding, NewAlert, Pending, Selection, What, Writer};
+use crate::store::{Batch, Finding, Grouping, NewAlert, Pending, Selection, What, Writer};
 
 struct Store {
     dir: tempfile::TempDir,
@@ -264,8 +264,7 @@ fn lists_are_ordered_and_narrowed() {
     assert_eq!(filtered(&late, true), ['b'], "one run of the other was before");
     let rarest = store
         .reader()
-        .top(&Control::default(), Field::Sha256, &Filter::all(), 9, true)
-        .unwrap()
+        .top(&Control::default(), &Grouping::by(Field::Sha256).unwrap(), &Filter::all(), 9, true)
         .unwrap();
     let rarest: Vec<_> =
         rarest.iter().map(|count| (count.value.chars().next().unwrap(), count.count)).collect();

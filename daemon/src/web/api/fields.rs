@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::{Asking, Route};
 use crate::web::fault::Fault;
 use crate::web::form::{self, Pairs};
+use crate::web::lines;
 
 const MOST_VALUES: u32 = 20;
 
@@ -78,9 +79,10 @@ impl Asking {
         }
         let _place = self.place().await?;
         let processes = self.session.processes().await?;
-        let Ok(counts) = processes.top(field.name(), &narrowed, MOST_VALUES, false).await else {
+        let Ok(pipe) = processes.top(field.name(), &narrowed, MOST_VALUES, false).await else {
             return Ok(Vec::new());
         };
+        let (counts, _) = lines::whole::<lines::Counts>(pipe).await?;
         let value = |count: common::bus::Count| filter::Completion {
             replaces: range.clone(),
             text: filter::quote(&count.value),

@@ -118,7 +118,8 @@ async fn histogram(asking: Asking, uri: Uri) -> Response {
             let buckets = form::number("buckets", range.buckets.as_deref(), 100, 1..=MOST_BUCKETS)?;
             let _place = asking.place().await?;
             let processes = asking.session.processes().await?;
-            let counts = processes.histogram(&range.filter, from_ns, to_ns, buckets).await?;
+            let pipe = processes.histogram(&range.filter, from_ns, to_ns, buckets).await?;
+            let counts = lines::buckets(pipe).await?;
             Ok(axum::Json(Histogram { from_ns, to_ns, counts }).into_response())
         })
         .await
@@ -145,7 +146,8 @@ async fn top(asking: Asking, uri: Uri) -> Response {
             };
             let _place = asking.place().await?;
             let processes = asking.session.processes().await?;
-            let counts = processes.top(&top.field, &top.filter, limit, is_rarest).await?;
+            let pipe = processes.top(&top.field, &top.filter, limit, is_rarest).await?;
+            let (counts, _) = lines::whole::<lines::Counts>(pipe).await?;
             Ok(axum::Json(counts).into_response())
         })
         .await

@@ -132,7 +132,11 @@ impl Looking {
     async fn counts(&self, scope: &Scope) -> Result<Option<(i64, i64, Vec<u64>)>, Fault> {
         let processes = self.session.processes().await?;
         let text = scope.filter_text();
-        let counting = processes.histogram(&text, scope.from_ns, scope.to_ns, BUCKETS);
+        // Given up, the counting ends: its pipe is closed.
+        let counting = async {
+            let pipe = processes.histogram(&text, scope.from_ns, scope.to_ns, BUCKETS).await?;
+            lines::buckets(pipe).await
+        };
         match tokio::time::timeout(HISTOGRAM_PATIENCE, counting).await {
             Ok(counts) => Ok(Some((scope.from_ns, scope.to_ns, counts?))),
             Err(_) => Ok(None),
