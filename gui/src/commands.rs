@@ -20,6 +20,7 @@ pub enum Command {
     ToggleFollow,
     ToggleOrder,
     ToggleDetails,
+    Columns,
     ShowInTree,
     CopyJson,
     CopyAsFilter,
@@ -78,7 +79,7 @@ const fn keys(modifiers: Modifiers, key: Key) -> Option<KeyboardShortcut> {
 
 impl Command {
     pub fn all() -> impl Iterator<Item = Command> {
-        const FIXED: [Command; 28] = [
+        const FIXED: [Command; 29] = [
             Command::Connect,
             Command::Export,
             Command::Quit,
@@ -94,6 +95,7 @@ impl Command {
             Command::ToggleFollow,
             Command::ToggleOrder,
             Command::ToggleDetails,
+            Command::Columns,
             Command::WidenRange,
             Command::Refresh,
             Command::ToggleUtc,
@@ -161,6 +163,12 @@ impl Command {
             Command::ToggleDetails => {
                 info("Details", "Show or hide the panel beside the table", view, keys(CTRL, Key::D))
             }
+            Command::Columns => info(
+                "Columns…",
+                "Choose the columns of the table, and keep sets of them",
+                view,
+                keys(CTRL, Key::K),
+            ),
             Command::ShowInTree => info(
                 "Show in tree",
                 "The ancestors and descendants of the selected process",

@@ -7,6 +7,8 @@
 mod alerts;
 #[path = "viewer/binaries.rs"]
 mod binaries;
+#[path = "viewer/columns.rs"]
+mod columns;
 #[path = "viewer/connection.rs"]
 mod connection;
 #[path = "viewer/draw.rs"]

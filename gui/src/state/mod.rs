@@ -3,6 +3,7 @@
 pub mod alert_list;
 pub mod alert_row;
 pub mod binary_row;
+pub mod columns;
 pub mod copy;
 pub mod found;
 pub mod history;

@@ -1,4 +1,4 @@
-//! Filters that were given a name, to be taken again.
+//! What was given a name, to be taken again: filters, and sets of columns.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,20 +6,25 @@ use serde::{Deserialize, Serialize};
 pub const MOST: usize = 200;
 const MOST_NAME_CHARS: usize = 80;
 
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct SavedFilter {
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Named<T> {
     pub name: String,
-    pub filter: String,
+    pub value: T,
 }
 
 /// By name, without regard to case.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct SavedFilters(Vec<SavedFilter>);
+pub struct Saved<T>(Vec<Named<T>>);
 
-impl SavedFilters {
-    pub fn iter(&self) -> impl Iterator<Item = &SavedFilter> {
+impl<T> Default for Saved<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<T> Saved<T> {
+    pub fn iter(&self) -> impl Iterator<Item = &Named<T>> {
         self.0.iter()
     }
 
@@ -33,19 +38,19 @@ impl SavedFilters {
     }
 
     /// Takes the place of one with the same name. The error says what to do.
-    pub fn save(&mut self, name: &str, filter: &str) -> Result<(), String> {
+    pub fn save(&mut self, name: &str, value: T) -> Result<(), String> {
         let name = settled(name);
         if name.is_empty() {
             return Err("give it a name".to_owned());
         }
         if let Some(known) = self.0.iter_mut().find(|saved| saved.name == name) {
-            known.filter = filter.to_owned();
+            known.value = value;
             return Ok(());
         }
         if self.0.len() >= MOST {
-            return Err(format!("there are {MOST} saved filters: remove one first"));
+            return Err(format!("there are {MOST} already: remove one first"));
         }
-        self.0.push(SavedFilter { name, filter: filter.to_owned() });
+        self.0.push(Named { name, value });
         self.0.sort_by_cached_key(|saved| saved.name.to_lowercase());
         Ok(())
     }
@@ -65,19 +70,18 @@ fn settled(name: &str) -> String {
 mod tests {
     use super::*;
 
-    fn names(saved: &SavedFilters) -> Vec<&str> {
+    fn names<'s>(saved: &'s Saved<&str>) -> Vec<&'s str> {
         saved.iter().map(|saved| saved.name.as_str()).collect()
     }
 
     #[test]
     fn a_name_is_there_once() {
-        let mut saved = SavedFilters::default();
-        for (name, filter) in [("web", "user = www-data"), ("Root", "user = root"), (" web ", "x")]
-        {
-            saved.save(name, filter).unwrap();
+        let mut saved = Saved::default();
+        for (name, value) in [("web", "user = www-data"), ("Root", "user = root"), (" web ", "x")] {
+            saved.save(name, value).unwrap();
         }
         assert_eq!(names(&saved), ["Root", "web"]);
-        assert_eq!(saved.iter().nth(1).map(|saved| saved.filter.as_str()), Some("x"));
+        assert_eq!(saved.iter().nth(1).map(|saved| saved.value), Some("x"));
         assert!(saved.has("web ") && !saved.has("we"));
         saved.remove("web");
         assert_eq!(names(&saved), ["Root"]);
@@ -85,7 +89,7 @@ mod tests {
 
     #[test]
     fn names_and_their_number_are_bounded() {
-        let mut saved = SavedFilters::default();
+        let mut saved = Saved::default();
         assert!(saved.save(" \n", "pid = 1").is_err());
         let long = "é".repeat(1000);
         saved.save(&long, "pid = 1").unwrap();

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::saved::SavedFilters;
+use super::columns::Columns;
+use super::saved::Saved;
 use super::scope::Span;
 use crate::views::ViewId;
 
@@ -20,14 +21,6 @@ pub enum Appearance {
     Dark,
 }
 
-/// A column of a table.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Column {
-    pub name: String,
-    pub width: f32,
-    pub is_shown: bool,
-}
-
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Settings {
@@ -39,12 +32,12 @@ pub struct Settings {
     pub zoom: f32,
     pub has_details: bool,
     /// By the name of the table.
-    pub columns: BTreeMap<String, Vec<Column>>,
+    pub tables: BTreeMap<String, Columns>,
     /// Sections of the details that are folded.
     pub folded: BTreeSet<String>,
     /// Newest first.
     pub recent_filters: Vec<String>,
-    pub saved_filters: SavedFilters,
+    pub saved_filters: Saved<String>,
     pub is_newest_first: bool,
     pub is_following: bool,
     /// Of a view, as the view likes it. Views read and write their own.
@@ -61,10 +54,10 @@ impl Default for Settings {
             is_utc: false,
             zoom: 1.0,
             has_details: true,
-            columns: BTreeMap::new(),
+            tables: BTreeMap::new(),
             folded: ["environment", "namespaces", "origin"].map(str::to_owned).into(),
             recent_filters: Vec::new(),
-            saved_filters: SavedFilters::default(),
+            saved_filters: Saved::default(),
             is_newest_first: false,
             is_following: true,
             views: BTreeMap::new(),
@@ -103,7 +96,7 @@ mod tests {
         settings.remember_filter("pid = 1");
         settings.remember_filter("pid = 2");
         settings.remember_filter(" pid = 1 ");
-        settings.saved_filters.save("\"a\"\n", "pid = 1").unwrap();
+        settings.saved_filters.save("\"a\"\n", "pid = 1".to_owned()).unwrap();
         let read = Settings::read(&settings.write());
         assert_eq!(read, settings);
         assert_eq!(read.recent_filters, ["pid = 1", "pid = 2"]);

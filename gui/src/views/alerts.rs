@@ -106,6 +106,10 @@ impl View for Alerts {
 
     fn live(&mut self, _live: &Live, _cx: &mut Context<'_>) {}
 
+    fn tables(&self) -> Vec<&'static str> {
+        vec![lines::name(self.list.choice().grouping)]
+    }
+
     fn ui(&mut self, ui: &mut Ui, cx: &mut Context<'_>) {
         self.read_choice(cx);
         self.choice_bar(ui, cx);
@@ -255,12 +259,12 @@ impl Alerts {
             actions: Vec::new(),
             decided: None,
         };
-        let mut remembered = cx.settings.columns.remove(name).unwrap_or_default();
+        let mut remembered = cx.settings.tables.remove(name).unwrap_or_default();
         let outcome =
             table::show(ui, name, &specs, &mut remembered, &mut self.table, selected, &mut rows);
         let decided = rows.decided.take();
         cx.actions.append(&mut rows.actions);
-        cx.settings.columns.insert(name.to_owned(), remembered);
+        cx.settings.tables.insert(name.to_owned(), remembered);
         if let Some(at) = outcome.selected {
             self.choose(at, outcome.is_for_menu, reach);
         }

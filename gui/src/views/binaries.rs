@@ -126,6 +126,10 @@ impl View for Binaries {
         }
     }
 
+    fn tables(&self) -> Vec<&'static str> {
+        vec![NAME]
+    }
+
     fn ui(&mut self, ui: &mut Ui, cx: &mut Context<'_>) {
         self.read_choice(cx);
         self.top_bar(ui, cx);
@@ -264,7 +268,7 @@ impl Binaries {
             tokens: Tokens::of(ui.ctx()),
             actions: Vec::new(),
         };
-        let mut remembered = cx.settings.columns.remove(NAME).unwrap_or_default();
+        let mut remembered = cx.settings.tables.remove(NAME).unwrap_or_default();
         let outcome = table::show(
             ui,
             NAME,
@@ -275,7 +279,7 @@ impl Binaries {
             &mut rows,
         );
         cx.actions.append(&mut rows.actions);
-        cx.settings.columns.insert(NAME.to_owned(), remembered);
+        cx.settings.tables.insert(NAME.to_owned(), remembered);
         if let Some(at) = outcome.selected
             && let Some(key) = self.keys.get(at as usize).cloned()
         {

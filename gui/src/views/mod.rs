@@ -84,6 +84,11 @@ pub trait View {
     /// Draws all but the details.
     fn ui(&mut self, ui: &mut Ui, cx: &mut Context<'_>);
 
+    /// The names of the tables that it draws now.
+    fn tables(&self) -> Vec<&'static str> {
+        Vec::new()
+    }
+
     /// Draws details of its own; false: those of the selected process are drawn.
     fn details(&mut self, _ui: &mut Ui, _cx: &mut Context<'_>) -> bool {
         false

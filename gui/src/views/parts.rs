@@ -13,6 +13,7 @@ use crate::state::narrow::Condition;
 use crate::state::row::Row;
 use crate::theme::{self, Tokens};
 use crate::views::Action;
+pub(crate) use crate::widgets::field::{entered, field};
 use crate::widgets::text;
 
 /// What went wrong, and what to do about it, until it is dismissed.
@@ -144,32 +145,6 @@ pub(super) fn pressed(ui: &Ui, wanted: egui::Key) -> bool {
 
 pub(super) fn wants_all(ui: &Ui) -> bool {
     ui.input_mut(|input| input.consume_key(egui::Modifiers::COMMAND, egui::Key::A))
-}
-
-/// A field of one line with a name for people who cannot see it.
-pub(crate) fn field(
-    ui: &mut Ui,
-    text: &mut String,
-    name: &str,
-    hint: &str,
-    width: f32,
-) -> egui::Response {
-    let edit = egui::TextEdit::singleline(text).hint_text(hint).desired_width(width);
-    let response = ui.add(edit);
-    let value = text.clone();
-    response.widget_info(|| {
-        let mut info = WidgetInfo::labeled(Role::TextInput, true, name);
-        info.current_text_value = Some(value.clone());
-        info
-    });
-    response
-}
-
-/// Enter in a field of one line. Takes the key away: it would open a row of the table below.
-pub(crate) fn entered(ui: &Ui, response: &egui::Response) -> bool {
-    let consume =
-        |input: &mut egui::InputState| input.consume_key(egui::Modifiers::NONE, egui::Key::Enter);
-    response.lost_focus() && ui.input_mut(consume)
 }
 
 /// Text in the colour of what is not looked at first.

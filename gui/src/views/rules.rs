@@ -102,6 +102,10 @@ impl View for Rules {
         }
     }
 
+    fn tables(&self) -> Vec<&'static str> {
+        vec![NAME]
+    }
+
     fn ui(&mut self, ui: &mut Ui, cx: &mut Context<'_>) {
         self.top_bar(ui, cx);
         self.action_bar(ui, cx);
@@ -235,7 +239,7 @@ impl Rules {
             actions: Vec::new(),
             switched: None,
         };
-        let mut remembered = cx.settings.columns.remove(NAME).unwrap_or_default();
+        let mut remembered = cx.settings.tables.remove(NAME).unwrap_or_default();
         let outcome = table::show(
             ui,
             NAME,
@@ -247,7 +251,7 @@ impl Rules {
         );
         let switched = rows.switched.take();
         cx.actions.append(&mut rows.actions);
-        cx.settings.columns.insert(NAME.to_owned(), remembered);
+        cx.settings.tables.insert(NAME.to_owned(), remembered);
         if let Some(at) = outcome.selected {
             self.choose(at, outcome.is_for_menu, reach);
         }

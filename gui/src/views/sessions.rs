@@ -114,6 +114,10 @@ impl View for Sessions {
         }
     }
 
+    fn tables(&self) -> Vec<&'static str> {
+        vec![NAME, TRANSCRIPT]
+    }
+
     fn ui(&mut self, ui: &mut Ui, cx: &mut Context<'_>) {
         self.keep_fresh(ui, cx);
         let tokens = Tokens::of(ui.ctx());
@@ -248,12 +252,12 @@ impl Sessions {
             tokens: Tokens::of(ui.ctx()),
             actions: Vec::new(),
         };
-        let mut columns = cx.settings.columns.remove(NAME).unwrap_or_default();
+        let mut columns = cx.settings.tables.remove(NAME).unwrap_or_default();
         let selected = chosen.map(|at| at as u64);
         let outcome =
             table::show(ui, NAME, GROUPS, &mut columns, &mut self.list, selected, &mut rows);
         cx.actions.append(&mut rows.actions);
-        cx.settings.columns.insert(NAME.to_owned(), columns);
+        cx.settings.tables.insert(NAME.to_owned(), columns);
         if let Some(group) = outcome.selected.and_then(|at| self.groups.get(at as usize)) {
             self.choose(group.value.clone(), cx);
         }
@@ -301,12 +305,12 @@ impl Sessions {
             tokens: Tokens::of(ui.ctx()),
             actions: Vec::new(),
         };
-        let mut columns = cx.settings.columns.remove(TRANSCRIPT).unwrap_or_default();
+        let mut columns = cx.settings.tables.remove(TRANSCRIPT).unwrap_or_default();
         let selected = selected.map(|at| at as u64);
         let outcome =
             table::show(ui, TRANSCRIPT, LINES, &mut columns, &mut self.table, selected, &mut rows);
         cx.actions.append(&mut rows.actions);
-        cx.settings.columns.insert(TRANSCRIPT.to_owned(), columns);
+        cx.settings.tables.insert(TRANSCRIPT.to_owned(), columns);
         if outcome.is_scrolled {
             let is_last_seen = self.table.top + self.table.page + 0.5 > total as f64;
             self.is_at_end = is_last_seen && self.transcript.is_complete();

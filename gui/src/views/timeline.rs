@@ -104,6 +104,10 @@ impl View for Timeline {
         }
     }
 
+    fn tables(&self) -> Vec<&'static str> {
+        vec![NAME]
+    }
+
     fn ui(&mut self, ui: &mut Ui, cx: &mut Context<'_>) {
         if let Some(way) = self.find.ui(ui, cx) {
             self.go_to_match(way, cx);
@@ -125,11 +129,11 @@ impl View for Timeline {
             is_newest_first,
             actions: Vec::new(),
         };
-        let mut remembered = cx.settings.columns.remove(NAME).unwrap_or_default();
+        let mut remembered = cx.settings.tables.remove(NAME).unwrap_or_default();
         let outcome =
             table::show(ui, NAME, SPECS, &mut remembered, &mut self.table, selected, &mut rows);
         cx.actions.append(&mut rows.actions);
-        cx.settings.columns.insert(NAME.to_owned(), remembered);
+        cx.settings.tables.insert(NAME.to_owned(), remembered);
         if outcome.is_scrolled {
             self.is_at_end = self.stands_at_end(is_newest_first);
         }

@@ -94,6 +94,10 @@ impl View for TreeView {
         }
     }
 
+    fn tables(&self) -> Vec<&'static str> {
+        vec![NAME]
+    }
+
     fn ui(&mut self, ui: &mut Ui, cx: &mut Context<'_>) {
         let was_away = cx.clock.now_ns.saturating_sub(self.seen_ns) > PATIENCE_NS;
         self.seen_ns = cx.clock.now_ns;
@@ -118,11 +122,11 @@ impl View for TreeView {
             focused: None,
             toggled: None,
         };
-        let mut columns = cx.settings.columns.remove(NAME).unwrap_or_default();
+        let mut columns = cx.settings.tables.remove(NAME).unwrap_or_default();
         let outcome = table::show(ui, NAME, SPECS, &mut columns, &mut self.table, at, &mut rows);
         let (focused, toggled) = (rows.focused, rows.toggled);
         cx.actions.append(&mut rows.actions);
-        cx.settings.columns.insert(NAME.to_owned(), columns);
+        cx.settings.tables.insert(NAME.to_owned(), columns);
         self.obey(ui, &outcome, cx);
         if let Some(at) = toggled {
             self.toggle(at, cx);

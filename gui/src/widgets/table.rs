@@ -3,14 +3,17 @@
 //! Not a scroll area: that keeps its offset in points, and as single precision that is too coarse
 //! beyond some hundred thousand rows. Here the offset is the number of the row at the top.
 
+mod choice;
 mod scroll;
 
 use std::ops::Range;
 
 use eframe::egui::{self, Color32, FontId, Id, Painter, Rect, Role, Sense, Stroke, Ui, WidgetInfo};
 
+pub use choice::choice;
+
 use super::text;
-use crate::state::settings::Column;
+use crate::state::columns::{Column, Columns};
 use crate::theme::{self, ROW_HEIGHT, Tokens};
 
 /// Between the edge of a column and its text.
@@ -30,6 +33,12 @@ pub struct Spec {
     /// Takes what the others leave.
     pub is_wide: bool,
     pub is_shown: bool,
+}
+
+impl Spec {
+    fn column(&self) -> Column {
+        Column { name: self.title.to_owned(), width: self.width, is_shown: self.is_shown }
+    }
 }
 
 /// What stands in a row and column. The text is drawn as it is: make it with [`text::line`].
@@ -109,21 +118,6 @@ impl TableState {
     }
 }
 
-/// The columns as they are remembered, completed by those that are new.
-pub fn columns<'c>(remembered: &'c mut Vec<Column>, specs: &[Spec]) -> &'c mut Vec<Column> {
-    remembered.retain(|column| specs.iter().any(|spec| spec.title == column.name));
-    for spec in specs {
-        if !remembered.iter().any(|column| column.name == spec.title) {
-            remembered.push(Column {
-                name: spec.title.to_owned(),
-                width: spec.width,
-                is_shown: spec.is_shown,
-            });
-        }
-    }
-    remembered
-}
-
 /// Whether keys go to a table: it has the focus, or nothing has.
 pub fn takes_keys(ui: &Ui, name: &str) -> bool {
     scroll::is_free(ui, body_id(name))
@@ -138,22 +132,22 @@ pub fn show(
     ui: &mut Ui,
     name: &str,
     specs: &[Spec],
-    remembered: &mut Vec<Column>,
+    columns: &mut Columns,
     state: &mut TableState,
     selected: Option<u64>,
     rows: &mut dyn Rows,
 ) -> Outcome {
     let id = Id::unique(("table", name));
     let area = ui.available_rect_before_wrap();
-    let columns = columns(remembered, specs);
+    columns.complete(specs.iter().map(Spec::column));
     let mut outcome = Outcome::default();
     let head = Rect::from_min_size(area.min, egui::vec2(area.width(), ROW_HEIGHT));
     let body = Rect::from_min_max(head.left_bottom(), area.max - egui::vec2(BAR_WIDTH, 0.0));
-    let layout = Layout::new(specs, columns, head.left(), body.right());
+    let layout = Layout::new(specs, &columns.now, head.left(), body.right());
     state.page = f64::from((body.height() / ROW_HEIGHT).max(1.0));
     let total = rows.total();
 
-    outcome.title = titles(ui, id, head, &layout, specs, columns);
+    outcome.title = titles(ui, name, head, &layout, specs, columns);
     let whole = ui.interact(body, body_id(name), Sense::click());
     whole.widget_info(|| WidgetInfo::labeled(Role::Table, true, name));
     outcome.is_scrolled = scroll::wheel(ui, body, state);
@@ -248,12 +242,13 @@ impl Layout {
 /// The titles: click, drag their right edges, right-click to choose. Gives the one that was clicked.
 fn titles(
     ui: &Ui,
-    id: Id,
+    name: &str,
     head: Rect,
     layout: &Layout,
     specs: &[Spec],
-    columns: &mut [Column],
+    columns: &mut Columns,
 ) -> Option<usize> {
+    let id = Id::unique(("table", name));
     let tokens = Tokens::of(ui.ctx());
     ui.painter().rect_filled(head, 0.0, tokens.panel);
     ui.painter().hline(head.x_range(), head.bottom() - 0.5, Stroke::new(1.0, tokens.line));
@@ -266,11 +261,9 @@ fn titles(
         if title.clicked() {
             clicked = Some(place.number);
         }
-        title.context_menu(|ui| {
-            for column in columns.iter_mut() {
-                ui.checkbox(&mut column.is_shown, &column.name);
-            }
-        });
+        egui::Popup::context_menu(&title)
+            .close_behavior(egui::PopupCloseBehavior::CloseOnClickOutside)
+            .show(|ui| choice(ui, name, columns));
         let color = if title.hovered() { tokens.text } else { tokens.weak };
         paint(
             &ui.painter_at(head),
@@ -289,7 +282,7 @@ fn titles(
             WidgetInfo::labeled(Role::Splitter, true, format!("width of column {}", spec.title))
         });
         if handle.dragged()
-            && let Some(column) = columns.iter_mut().find(|column| column.name == spec.title)
+            && let Some(column) = columns.now.iter_mut().find(|column| column.name == spec.title)
         {
             column.width = (column.width + handle.drag_delta().x).max(LEAST_WIDTH);
         }

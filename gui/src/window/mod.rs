@@ -4,6 +4,7 @@
 //! draws; what views and bars want done is gathered as actions and done after drawing.
 
 mod bars;
+mod columns;
 mod export;
 mod help;
 mod notices;
@@ -72,6 +73,7 @@ pub struct Window {
     values: (Asked, Option<common::filter::Field>),
     palette: Option<palette::Palette>,
     is_help_open: bool,
+    is_choosing_columns: bool,
     export: export::Export,
     naming: Option<saved::Naming>,
     start: start::Start,
@@ -123,6 +125,7 @@ impl Window {
             values: (Asked::default(), None),
             palette: None,
             is_help_open: false,
+            is_choosing_columns: false,
             export: export::Export::default(),
             naming: None,
             remark: None,
@@ -165,6 +168,7 @@ impl Window {
         self.help_window(ui.ctx());
         self.export_window(ui.ctx());
         self.naming_window(ui.ctx());
+        self.columns_window(ui.ctx());
         self.escape(ui.ctx());
         self.act(ui.ctx());
         self.entitle(ui.ctx());

@@ -4,7 +4,7 @@ use eframe::egui::{self, Key, Modifiers, Role, Ui, WidgetInfo};
 
 use super::Window;
 use crate::commands::Command;
-use crate::state::saved::SavedFilter;
+use crate::state::saved::Named;
 use crate::theme::{self, Tokens};
 use crate::views::Action;
 use crate::widgets::text;
@@ -41,12 +41,12 @@ impl Entry {
         }
     }
 
-    fn filter(saved: &SavedFilter) -> Self {
+    fn filter(saved: &Named<String>) -> Self {
         Entry {
             name: text::line(&saved.name),
-            doc: text::line(&saved.filter),
+            doc: text::line(&saved.value),
             keys: "saved filter".to_owned(),
-            done: Done::Filter(saved.filter.clone()),
+            done: Done::Filter(saved.value.clone()),
         }
     }
 

@@ -133,6 +133,7 @@ impl Window {
             Command::Find if self.settings.view == ViewId::Timeline => {}
             Command::Find => self.say("find is for the table of processes".to_owned()),
             Command::SaveFilter => self.name_filter(),
+            Command::Columns => self.is_choosing_columns = true,
             Command::Palette => self.open_palette(),
             Command::Help => self.is_help_open = !self.is_help_open,
             Command::ToggleUtc => self.toggle_utc(),
@@ -215,6 +216,7 @@ impl Window {
             Command::Forward => self.history.can_go_forward(),
             Command::Find => self.settings.view == ViewId::Timeline,
             Command::SaveFilter => !self.settings.filter.is_empty(),
+            Command::Columns => !self.needs_start() && !self.tables().is_empty(),
             Command::ShowInTree => self.selected.is_some(),
             Command::CopyJson
             | Command::CopyAsFilter

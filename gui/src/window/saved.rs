@@ -6,6 +6,7 @@ use super::Window;
 use crate::commands::Command;
 use crate::theme::Tokens;
 use crate::views::{Action, parts};
+use crate::widgets::saved::{self, Picked};
 use crate::widgets::text;
 
 /// A name that is being typed.
@@ -30,7 +31,7 @@ impl Window {
             if self.settings.saved_filters.is_empty() {
                 ui.colored_label(tokens.weak, "No filter is saved.");
             }
-            egui::ScrollArea::vertical().max_height(400.0).show(ui, |ui| self.saved_list(ui));
+            self.saved_list(ui);
             ui.separator();
             let save = Command::SaveFilter;
             let button =
@@ -46,28 +47,18 @@ impl Window {
     }
 
     fn saved_list(&mut self, ui: &mut Ui) {
-        let mut removed = None;
-        for saved in self.settings.saved_filters.iter() {
-            let name = text::line(&saved.name);
-            ui.horizontal(|ui| {
-                let remove = ui.small_button("✖").on_hover_text("Remove it from this list");
-                remove.widget_info(|| {
-                    WidgetInfo::labeled(Role::Button, true, format!("Remove saved filter {name}"))
-                });
-                if remove.clicked() {
-                    removed = Some(saved.name.clone());
-                }
-                let is_shown = saved.filter == self.settings.filter;
-                let take = ui.selectable_label(is_shown, &name);
-                if take.on_hover_text(text::line(&saved.filter)).clicked() {
-                    self.actions.push(Action::SetFilter(saved.filter.clone()));
-                    ui.close();
-                }
-            });
-        }
-        if let Some(name) = removed {
-            self.settings.saved_filters.remove(&name);
-            self.say(format!("removed the saved filter {name}"));
+        let saved = &self.settings.saved_filters;
+        let doc = |filter: &String| text::line(filter);
+        match saved::list(ui, saved, "saved filter", &self.settings.filter, doc) {
+            Some(Picked::Take(filter)) => {
+                self.actions.push(Action::SetFilter(filter));
+                ui.close();
+            }
+            Some(Picked::Remove(name)) => {
+                self.settings.saved_filters.remove(&name);
+                self.say(format!("removed the saved filter {}", text::line(&name)));
+            }
+            None => {}
         }
     }
 
@@ -86,7 +77,7 @@ impl Window {
         match response.inner {
             Some(Done::Save) => {
                 let filter = self.settings.filter.clone();
-                match self.settings.saved_filters.save(&naming.name, &filter) {
+                match self.settings.saved_filters.save(&naming.name, filter) {
                     Ok(()) => self.say(format!("saved the filter as {}", naming.name.trim())),
                     Err(trouble) => {
                         naming.trouble = Some(trouble);

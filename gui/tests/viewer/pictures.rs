@@ -73,3 +73,13 @@ fn the_rules() {
 fn the_health() {
     check("health", Appearance::Dark, |stage| stage.key(Modifiers::COMMAND, Key::Num7));
 }
+
+#[test]
+fn the_columns() {
+    check("columns", Appearance::Light, |stage| {
+        stage.key(Modifiers::COMMAND, Key::K);
+        stage.click("Name of the column set");
+        stage.type_text("services");
+        stage.key(Modifiers::NONE, Key::Enter);
+    });
+}

@@ -14,7 +14,7 @@ fn save(stage: &mut Stage, name: &str) {
 fn saved(stage: &Stage) -> Vec<(String, String)> {
     let settings = stage.settings();
     let saved = settings.saved_filters.iter();
-    saved.map(|saved| (saved.name.clone(), saved.filter.clone())).collect()
+    saved.map(|saved| (saved.name.clone(), saved.value.clone())).collect()
 }
 
 #[test]

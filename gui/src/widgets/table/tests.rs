@@ -16,28 +16,13 @@ fn a_million_rows_keep_their_place() {
 }
 
 #[test]
-fn columns_of_other_versions_are_put_right() {
-    let spec = |title| Spec { title, width: 50.0, is_right: false, is_wide: false, is_shown: true };
-    let mut remembered = vec![
-        Column { name: "gone".to_owned(), width: 1.0, is_shown: true },
-        Column { name: "b".to_owned(), width: 70.0, is_shown: false },
-    ];
-    let names: Vec<(String, f32)> = columns(&mut remembered, &[spec("a"), spec("b")])
-        .iter()
-        .map(|column| (column.name.clone(), column.width))
-        .collect();
-    assert_eq!(names, [("b".to_owned(), 70.0), ("a".to_owned(), 50.0)]);
-}
-
-#[test]
 fn what_has_no_room_is_left_out_from_the_right() {
     let spec = |title| Spec { title, width: 50.0, is_right: false, is_wide: false, is_shown: true };
     let specs =
         [spec("a"), Spec { is_wide: true, width: 100.0, ..spec("b") }, spec("c"), spec("d")];
-    let mut remembered = Vec::new();
-    let columns = columns(&mut remembered, &specs);
+    let columns: Vec<Column> = specs.iter().map(Spec::column).collect();
     let check = |width: f32, expected: &[(usize, f32)]| {
-        let layout = Layout::new(&specs, columns, 10.0, 10.0 + width);
+        let layout = Layout::new(&specs, &columns, 10.0, 10.0 + width);
         let places: Vec<_> =
             layout.places.iter().map(|place| (place.number, place.width)).collect();
         assert_eq!(places, expected, "{width}");
