@@ -129,7 +129,7 @@ impl Command {
             }
             Command::Find => info(
                 "Find…",
-                "From match to match among the processes that are loaded",
+                "Among the processes that are loaded, the rules, or the binaries",
                 edit,
                 keys(CTRL, Key::F),
             ),

@@ -12,6 +12,7 @@ use eframe::egui::Ui;
 use serde::{Deserialize, Serialize};
 
 use super::{Context, Reply, Subject, View, ViewId, parts};
+use crate::commands::Command;
 use crate::connection::binaries::{Answer as Found, Ask};
 use crate::connection::files::{Answer as File, Ask as AskFile};
 use crate::connection::processes::Live;
@@ -46,6 +47,7 @@ pub(super) struct Binaries {
     shown: Vec<usize>,
     keys: Vec<Box<str>>,
     words: String,
+    wants_focus: bool,
     marks: Marks<Box<str>>,
     table: TableState,
     is_known: bool,
@@ -128,6 +130,11 @@ impl View for Binaries {
 
     fn tables(&self) -> Vec<&'static str> {
         vec![NAME]
+    }
+
+    fn run(&mut self, command: Command, _cx: &mut Context<'_>) -> bool {
+        self.wants_focus |= command == Command::Find;
+        command == Command::Find
     }
 
     fn ui(&mut self, ui: &mut Ui, cx: &mut Context<'_>) {

@@ -10,6 +10,7 @@ use common::rule::{Origin, RuleText};
 use eframe::egui::{Key as Button, Ui};
 
 use super::{Context, Reply, Subject, View, ViewId, parts};
+use crate::commands::Command;
 use crate::connection::processes::Live;
 use crate::connection::rules::{Answer as Found, Ask, Quarry};
 use crate::connection::{Answer, Asked, Request, Trouble};
@@ -32,6 +33,7 @@ pub(super) struct Rules {
     table: TableState,
     is_known: bool,
     words: String,
+    wants_focus: bool,
     /// The rule of the details, with its text.
     shown: Option<(Key, Box<RuleText>)>,
     /// Whose text was asked for.
@@ -104,6 +106,11 @@ impl View for Rules {
 
     fn tables(&self) -> Vec<&'static str> {
         vec![NAME]
+    }
+
+    fn run(&mut self, command: Command, _cx: &mut Context<'_>) -> bool {
+        self.wants_focus |= command == Command::Find;
+        command == Command::Find
     }
 
     fn ui(&mut self, ui: &mut Ui, cx: &mut Context<'_>) {

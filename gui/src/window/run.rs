@@ -130,8 +130,10 @@ impl Window {
             Command::Connect => self.start.is_wanted = !self.start.is_wanted,
             Command::Export => self.export.is_open = !self.export.is_open,
             // The view opens it.
-            Command::Find if self.settings.view == ViewId::Timeline => {}
-            Command::Find => self.say("find is for the table of processes".to_owned()),
+            Command::Find if self.is_possible(Command::Find) => {}
+            Command::Find => {
+                self.say("find is for processes, rules and binaries: here, filter".to_owned());
+            }
             Command::SaveFilter => self.name_filter(),
             Command::Columns => self.is_choosing_columns = true,
             Command::Palette => self.open_palette(),
@@ -214,7 +216,9 @@ impl Window {
         match command {
             Command::Back => self.history.can_go_back(),
             Command::Forward => self.history.can_go_forward(),
-            Command::Find => self.settings.view == ViewId::Timeline,
+            Command::Find => {
+                matches!(self.settings.view, ViewId::Timeline | ViewId::Rules | ViewId::Binaries)
+            }
             Command::SaveFilter => !self.settings.filter.is_empty(),
             Command::Columns => !self.needs_start() && !self.tables().is_empty(),
             Command::ShowInTree => self.selected.is_some(),

@@ -52,9 +52,28 @@ fn what_is_looked_for_becomes_a_filter() {
 }
 
 #[test]
+fn rules_and_binaries_have_fields_of_their_own() {
+    for (view, field, text, row) in [
+        (Key::Num5, "Find in rules", "no such rule", "No rule has these words."),
+        (
+            Key::Num6,
+            "Find in binaries",
+            "no such file",
+            "No path, hash or package has these words.",
+        ),
+    ] {
+        let mut stage = Stage::new();
+        stage.key(Modifiers::COMMAND, view);
+        stage.key(Modifiers::COMMAND, Key::F);
+        stage.type_text(text);
+        assert!(stage.says(field) && stage.says(row), "{:#?}", stage.texts());
+    }
+}
+
+#[test]
 fn other_tables_say_that_they_have_none() {
     let mut stage = Stage::new();
     stage.key(Modifiers::COMMAND, Key::Num2);
     stage.key(Modifiers::COMMAND, Key::F);
-    assert!(stage.says("find is for the table of processes"), "{:#?}", stage.texts());
+    assert!(stage.says("find is for processes, rules and binaries"), "{:#?}", stage.texts());
 }

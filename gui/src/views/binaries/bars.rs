@@ -21,6 +21,9 @@ impl Binaries {
             ui.horizontal_wrapped(|ui| {
                 let hint = "Path, hash, package";
                 let field = parts::field(ui, &mut self.words, "Find in binaries", hint, 170.0);
+                if std::mem::take(&mut self.wants_focus) {
+                    field.request_focus();
+                }
                 parts::entered(ui, &field);
                 if field.changed() {
                     self.arrange();

@@ -18,6 +18,9 @@ impl Rules {
             ui.horizontal_wrapped(|ui| {
                 let hint = "Title, tag, level, state, …";
                 let field = parts::field(ui, &mut self.words, "Find in rules", hint, 240.0);
+                if std::mem::take(&mut self.wants_focus) {
+                    field.request_focus();
+                }
                 parts::entered(ui, &field);
                 if field.changed() {
                     self.narrow();
