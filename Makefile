@@ -106,6 +106,25 @@ $(BPF_WORKLOAD): $(WORKLOAD_SOURCES)
 	@mkdir -p $(@D)
 	$(CC) $(WORKLOAD_FLAGS) -o $@ $(filter %.c,$^)
 
+# What is found is kept in fuzz/artifacts, and inputs that lead further in target/fuzz/corpus.
+# Instrumenting needs flags that stable Rust keeps to itself.
+FUZZ    := wire filter rule ecs http elf config
+SECONDS := 60
+.PHONY: fuzz
+fuzz: ## Seek inputs that break something (FUZZ="http elf" SECONDS=600)
+	@packaging/install-deps fuzz
+	@for target in $(FUZZ); do \
+		mkdir -p $(TARGET)/fuzz/corpus/$$target; \
+		RUSTC_BOOTSTRAP=1 PATH="$(TARGET)/tools/bin:$$PATH" CARGO_TARGET_DIR=$(TARGET)/fuzz \
+			cargo fuzz run --fuzz-dir fuzz $$target $(TARGET)/fuzz/corpus/$$target fuzz/corpus/$$target -- \
+			-max_total_time=$(SECONDS) -max_len=16384 -timeout=20 -rss_limit_mb=4096 || exit; \
+	done
+
+.PHONY: audit
+audit: ## Check licences, sources and known faults of the dependencies
+	@packaging/install-deps audit
+	$(TARGET)/tools/bin/cargo-deny check --hide-inclusion-graph $(AUDIT)
+
 .PHONY: bench
 bench: export BPF_RECORDERD := $(TARGET)/release/bpf-recorderd
 bench: export BPFCTL := $(TARGET)/release/bpfctl

@@ -38,7 +38,7 @@ fn main() -> anyhow::Result<()> {
         let [file, processes, ..] = &arguments[at + 1..] else {
             bail!("--database takes a file and a number of processes");
         };
-        return daemon::bench::database(Path::new(file), processes.parse()?);
+        return daemon::bench::machine::database(Path::new(file), processes.parse()?);
     }
     let dir = tempfile::Builder::new().prefix("bpf-recorder-bench").tempdir()?;
     // The recorder runs as another user.

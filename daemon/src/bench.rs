@@ -1,5 +1,8 @@
 //! What the benchmark needs of the inside. No part of any interface.
 
+pub mod growth;
+pub mod machine;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -7,8 +10,8 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use common::id::{BootId, ProcessId};
 use common::record::{
-    Context, End, Executable, ObservedEnd, Parent, ParentSource, PathState, PathText, Record,
-    Source, Strings, StringsState,
+    Context, Executable, Parent, ParentSource, PathState, PathText, Record, Source, Strings,
+    StringsState,
 };
 use ebpf::event::{Body, Event, TaskId};
 
@@ -16,7 +19,7 @@ use crate::detect::{self, Tried};
 use crate::enrich::environment::Policy;
 use crate::recorder::{Assembler, Contents, Detector, Progress, Tracker};
 use crate::settings::Environment;
-use crate::store::{Batch, Committed, Limits, Pending, Writer, WriterThread};
+use crate::store::{Committed, Limits, Writer, WriterThread};
 
 /// What a replay did.
 #[derive(Debug)]
@@ -89,59 +92,6 @@ fn make_new(event: &mut Event<'_>, generation: u64, sequence: u64) {
         }
         Body::Exit(exit) => later(&mut exit.process),
     }
-}
-
-/// Over which the processes of a made database began.
-const DAY_NS: u64 = 86_400_000_000_000;
-
-/// Makes a database of so many processes, evenly over the last day: those of a machine at work, each
-/// with arguments of its own, each ended after some milliseconds.
-pub fn database(path: &Path, processes: u64) -> anyhow::Result<()> {
-    let mut writer = Writer::open(path)?;
-    let first_ns = jiff::Timestamp::now().as_nanosecond() - i128::from(DAY_NS);
-    let first_ns = i64::try_from(first_ns).context("read the clock")?;
-    for from in (0..processes).step_by(BATCH as usize) {
-        let numbers = from..(from + BATCH).min(processes);
-        let records = numbers.map(|number| ended(number, DAY_NS / processes, first_ns));
-        let pending = |record| Pending {
-            record: Arc::new(record),
-            first: None,
-            parent_row: None,
-            is_run: true,
-        };
-        writer.write(&Batch { records: records.map(pending).collect(), ..Batch::default() })?;
-    }
-    Ok(())
-}
-
-fn ended(number: u64, step_ns: u64, first_ns: i64) -> Record {
-    let (exe, args) = COMMANDS[number as usize % COMMANDS.len()];
-    let job = format!("--job={number}");
-    let mut record = record(exe, &[args, &[&job]].concat());
-    let began_ns = number * step_ns;
-    let ran_ns = 1_000_000 * (1 + number % 50);
-    record.row = number.cast_signed() + 1;
-    record.process.pid = 1000 + (number % 4_000_000) as u32;
-    record.process.start_boottime_ns = began_ns;
-    record.boottime_ns = began_ns;
-    record.time_ns = first_ns + began_ns.cast_signed();
-    record.start_ns = record.time_ns;
-    record.namespace_pid = record.process.pid;
-    record.end = Some(End {
-        observed: Some(ObservedEnd {
-            time_ns: record.time_ns + ran_ns.cast_signed(),
-            boottime_ns: began_ns + ran_ns,
-            exit_code: Some(u8::from(number.is_multiple_of(97))),
-            signal: None,
-            has_core_dump: false,
-            user_cpu_ns: ran_ns / 2,
-            system_cpu_ns: ran_ns / 4,
-            cpu_ns: ran_ns / 4 * 3,
-            max_rss_bytes: 3 << 20,
-            io: None,
-        }),
-    });
-    record
 }
 
 /// What a set of rules costs on events that it does not fire on.

@@ -14,6 +14,9 @@ mod bus;
 mod detect;
 #[cfg(feature = "capture")]
 mod enrich;
+#[cfg(all(feature = "capture", any(test, feature = "fuzz")))]
+#[doc(hidden)]
+pub mod fuzz;
 mod log;
 #[cfg(test)]
 mod manual;

@@ -53,6 +53,15 @@ pub(crate) fn facts(file: &File, size_bytes: u64) -> Option<Elf> {
     Some(facts)
 }
 
+/// What holds for the facts of any file.
+#[cfg(any(test, feature = "fuzz"))]
+pub(crate) fn check_bounds(facts: &Elf) {
+    assert!(facts.interpreter.as_ref().is_none_or(|path| path.len() <= 4 * 4096), "{facts:?}");
+    assert!(facts.build_id.as_ref().is_none_or(|digits| digits.len() <= 128), "{facts:?}");
+    assert!(facts.damage.as_ref().is_none_or(|damage| damage.len() < 500), "{facts:?}");
+    assert!(facts.entropy.is_none_or(|entropy| entropy <= 8000), "{facts:?}");
+}
+
 fn describe(header: &Header, source: &mut Source<'_>) -> Elf {
     let segments = Segments::read(header, source);
     let dynamic = segments.first(elf::PT_DYNAMIC).map(|it| dynamic::read(header.form, it, source));

@@ -20,6 +20,8 @@ mod package;
 mod stock;
 mod vault;
 
+#[cfg(all(feature = "capture", any(test, feature = "fuzz")))]
+pub(crate) use elf::{check_bounds, facts};
 pub(crate) use vault::{CheckError, Vault};
 
 /// Name of the vault in the data directory.

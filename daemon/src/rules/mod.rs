@@ -21,6 +21,8 @@ use tokio::sync::{oneshot, watch};
 use self::directory::Directory;
 pub(crate) use self::pattern::{Pattern, title_fits};
 use self::thread::{Order, Worker};
+#[cfg(any(test, feature = "fuzz"))]
+pub(crate) use self::upload::report;
 use crate::detect::{self, Compiled, Entry, Ruleset, Source, Tried};
 use crate::recorder::pipeline::Handle as Pipeline;
 use crate::settings::Detection;

@@ -8,7 +8,7 @@ use super::directory::upload_name;
 use crate::detect::{self, Entry, Source, Tried};
 
 /// Compiles the text by itself. `entries` are the rules there are, to tell which it replaces.
-pub(super) fn report(name: &str, content: &[u8], entries: &[Entry], tried: &mut Tried) -> Report {
+pub(crate) fn report(name: &str, content: &[u8], entries: &[Entry], tried: &mut Tried) -> Report {
     let refused = |reason: String| Report {
         file: name.to_owned(),
         is_stored: false,

@@ -29,7 +29,7 @@ struct Found {
 }
 
 /// The keys that can be used, and everything that is wrong.
-pub(super) fn check(path: &Path, text: &str) -> (Keys, Vec<Mistake>) {
+pub(crate) fn check(path: &Path, text: &str) -> (Keys, Vec<Mistake>) {
     let lines = Lines::of(text);
     let mut found = syntax(text, &lines);
     let keys = judge(text, &lines, &mut found);

@@ -19,6 +19,8 @@ use std::path::{Path, PathBuf};
 
 use common::rule::Level;
 
+#[cfg(all(feature = "capture", any(test, feature = "fuzz")))]
+pub(crate) use self::check::check as check_text;
 pub use self::file::DEFAULT_CONFIG;
 pub use self::keys::Keys;
 pub use self::mistake::{Mistake, Mistakes};

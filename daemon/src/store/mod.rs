@@ -28,6 +28,7 @@ mod sql;
 mod tests;
 #[cfg(feature = "capture")]
 mod thread;
+mod top;
 mod tree;
 #[cfg(feature = "capture")]
 mod triage;
@@ -45,11 +46,12 @@ pub(crate) use error::StoreError;
 pub(crate) use findings::Finding;
 #[cfg(feature = "capture")]
 pub(crate) use read::sqlite_uri;
-pub(crate) use read::{Control, Grouping, Reader, Selection, Stopped, Totals};
+pub(crate) use read::{Control, Reader, Selection, Stopped, Totals};
 #[cfg(feature = "capture")]
 pub(crate) use retention::{Figures as RetentionFigures, Limits, Retention};
 #[cfg(feature = "capture")]
 pub(crate) use thread::{Committed, WriterThread};
+pub(crate) use top::Grouping;
 pub(crate) use tree::Reach;
 #[cfg(feature = "capture")]
 pub(crate) use triage::{Change, NewAlert, RecentAlert, Repeat, What};

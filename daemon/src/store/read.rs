@@ -8,8 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use common::bus::Count;
-use common::filter::{Field, Filter, value_text};
+use common::filter::Filter;
 use common::id::ProcessId;
 use common::record::Record;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -49,19 +48,6 @@ impl Control {
     }
 }
 
-/// A field by whose values records can be counted.
-pub(crate) struct Grouping {
-    field: Field,
-    key: String,
-}
-
-impl Grouping {
-    /// `None` for a field with several values.
-    pub(crate) fn by(field: Field) -> Option<Self> {
-        Some(Self { field, key: sql::group_key(field)? })
-    }
-}
-
 /// Why a query ended early.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Stopped {
@@ -73,6 +59,10 @@ pub(crate) enum Stopped {
         .0.as_secs() / 60
     )]
     TooLong(Duration),
+    #[error(
+        "there are more than {0} different values: give a filter, or a time, that leaves fewer"
+    )]
+    TooManyValues(usize),
     #[error("{0}")]
     Store(#[from] StoreError),
 }
@@ -306,44 +296,6 @@ impl Reader {
                 if let Some(count) = counts.get_mut(bucket) {
                     *count = row.get::<_, i64>(1)?.cast_unsigned();
                 }
-            }
-            Ok(counts)
-        })
-    }
-
-    /// The most frequent values of a field, or the rarest.
-    pub(crate) fn top(
-        &self,
-        control: &Control,
-        by: &Grouping,
-        filter: &Filter,
-        limit: u32,
-        is_rarest: bool,
-    ) -> Result<Vec<Count>, Stopped> {
-        let Grouping { field, key } = by;
-        let order = if is_rarest { "ASC" } else { "DESC" };
-        self.run(control, |connection| {
-            let condition = sql::condition(connection, filter)?;
-            let mut statement = connection.prepare(&format!(
-                "SELECT max(p.id), count(*), min(p.time_ns), max(p.time_ns) FROM process p \
-                 WHERE {} AND {key} IS NOT NULL GROUP BY {key} \
-                 ORDER BY 2 {order}, 4 {order} LIMIT {limit}",
-                condition.sql
-            ))?;
-            let mut rows = statement.query(params_from_iter(condition.params))?;
-            let mut counts = Vec::new();
-            let mut resolver = Resolver::new(connection);
-            while let Some(row) = rows.next()? {
-                let sample = record(connection, &mut resolver, row.get(0)?)?;
-                let Some(value) = sample.and_then(|record| value_text(*field, &record)) else {
-                    continue;
-                };
-                counts.push(Count {
-                    value,
-                    count: row.get::<_, i64>(1)?.cast_unsigned(),
-                    first_ns: row.get(2)?,
-                    last_ns: row.get(3)?,
-                });
             }
             Ok(counts)
         })

@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use rusqlite::types::FromSql;
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
 use common::id::{BootId, ProcessId};
@@ -17,14 +18,44 @@ use common::record::{
 use super::contents::{CONTENT_COLUMNS, content_of};
 use super::dictionary::{unpack, varints};
 
-/// Columns that [`Resolver::record`] reads, from `process p`.
-pub(super) const COLUMNS: &str = "p.id, p.parent, p.parent_pid, p.parent_start, p.parent_source, \
-    p.boot, p.pid, p.start_boottime_ns, p.ordinal, p.source, p.time_ns, p.age_ns, \
-    p.namespace_pid, p.process_group, p.session, p.tty, p.comm, p.executable, p.script, p.cwd, \
-    p.cwd_state, p.args, p.args_state, p.args_count, p.args_total, p.args_head, p.env, \
-    p.env_state, p.env_total, p.env_head, p.context, p.state, p.run_ns, p.exit_code, p.signal, \
-    p.core_dump, p.user_cpu_ns, p.system_cpu_ns, p.cpu_ns, p.max_rss_bytes, p.read_bytes, \
-    p.write_bytes, p.script_file";
+macro_rules! columns {
+    ($first:ident $first_name:literal, $($column:ident $name:literal,)*) => {
+        /// Columns that [`Resolver::record`] reads, from `process p`.
+        pub(super) const COLUMNS: &str = concat!("p.", $first_name, $(", p.", $name),*);
+
+        /// Where they stand: to find each by its name takes as long as all the rest.
+        #[derive(Clone, Copy)]
+        enum Column { $first, $($column),* }
+    };
+}
+
+columns! {
+    Id "id", Parent "parent", ParentPid "parent_pid", ParentStart "parent_start",
+    ParentSource "parent_source", Boot "boot", Pid "pid", StartBoottimeNs "start_boottime_ns",
+    Ordinal "ordinal", Source "source", TimeNs "time_ns", AgeNs "age_ns",
+    NamespacePid "namespace_pid", ProcessGroup "process_group", Session "session", Tty "tty",
+    Comm "comm", Executable "executable", Script "script", Cwd "cwd", CwdState "cwd_state",
+    Args "args", ArgsState "args_state", ArgsCount "args_count", ArgsTotal "args_total",
+    ArgsHead "args_head", Env "env", EnvState "env_state", EnvTotal "env_total", EnvHead "env_head",
+    Context "context", State "state", RunNs "run_ns", ExitCode "exit_code", Signal "signal",
+    CoreDump "core_dump", UserCpuNs "user_cpu_ns", SystemCpuNs "system_cpu_ns", CpuNs "cpu_ns",
+    MaxRssBytes "max_rss_bytes", ReadBytes "read_bytes", WriteBytes "write_bytes",
+    ScriptFile "script_file",
+}
+
+/// A row of [`COLUMNS`].
+struct ProcessRow<'r>(&'r Row<'r>);
+
+impl ProcessRow<'_> {
+    fn get<T: FromSql>(&self, column: Column) -> rusqlite::Result<T> {
+        self.0.get(column as usize)
+    }
+
+    /// What the store has as a signed number.
+    fn unsigned(&self, column: Column) -> rusqlite::Result<u64> {
+        self.get::<i64>(column).map(i64::cast_unsigned)
+    }
+}
 
 /// Entries of each cache; it is emptied beyond.
 const MOST_CACHED: usize = 8192;
@@ -61,59 +92,60 @@ impl<'c> Resolver<'c> {
 
     /// The record of a row of [`COLUMNS`].
     pub(super) fn record(&mut self, row: &Row<'_>) -> rusqlite::Result<Record> {
-        let boot = self.boot(row.get("boot")?)?;
+        let row = &ProcessRow(row);
+        let boot = self.boot(row.get(Column::Boot)?)?;
         let process = ProcessId {
             boot,
-            pid: row.get("pid")?,
-            start_boottime_ns: unsigned(row, "start_boottime_ns")?,
+            pid: row.get(Column::Pid)?,
+            start_boottime_ns: row.unsigned(Column::StartBoottimeNs)?,
         };
-        let time_ns: i64 = row.get("time_ns")?;
-        let age_ns: i64 = row.get("age_ns")?;
+        let time_ns: i64 = row.get(Column::TimeNs)?;
+        let age_ns: i64 = row.get(Column::AgeNs)?;
         let boottime_ns = process.start_boottime_ns.saturating_add(age_ns.cast_unsigned());
         let start_ns = time_ns.saturating_sub(age_ns);
-        let args_id: Option<i64> = row.get("args")?;
+        let args_id: Option<i64> = row.get(Column::Args)?;
         let args = match args_id {
             Some(id) => self.args(id)?,
             None => Arc::from([]),
         };
-        let env_id: Option<i64> = row.get("env")?;
+        let env_id: Option<i64> = row.get(Column::Env)?;
         let env = match env_id {
             Some(id) => self.env(id)?,
             None => Arc::from([]),
         };
-        let (executable, content) = self.executable(row.get("executable")?)?;
-        let script_content = match row.get::<_, Option<i64>>("script_file")? {
+        let (executable, content) = self.executable(row.get(Column::Executable)?)?;
+        let script_content = match row.get::<Option<i64>>(Column::ScriptFile)? {
             Some(id) => self.executable(id)?.1,
             None => Content::Unknown,
         };
         Ok(Record {
-            row: row.get("id")?,
+            row: row.get(Column::Id)?,
             process,
-            ordinal: row.get("ordinal")?,
-            source: decode(&Source::ALL, row.get("source")?),
+            ordinal: row.get(Column::Ordinal)?,
+            source: decode(&Source::ALL, row.get(Column::Source)?),
             time_ns,
             boottime_ns,
             start_ns,
             parent: self.parent(row, boot)?,
-            namespace_pid: row.get::<_, Option<u32>>("namespace_pid")?.unwrap_or(process.pid),
-            process_group: row.get("process_group")?,
-            session: row.get("session")?,
+            namespace_pid: row.get::<Option<u32>>(Column::NamespacePid)?.unwrap_or(process.pid),
+            process_group: row.get(Column::ProcessGroup)?,
+            session: row.get(Column::Session)?,
             tty: self
-                .optional_text(row.get("tty")?)?
+                .optional_text(row.get(Column::Tty)?)?
                 .map(|name| String::from_utf8_lossy(&name).into_owned()),
-            comm: self.optional_text(row.get("comm")?)?.unwrap_or_else(|| Arc::from([])),
+            comm: self.optional_text(row.get(Column::Comm)?)?.unwrap_or_else(|| Arc::from([])),
             executable,
             content,
-            script: self.optional_text(row.get("script")?)?,
+            script: self.optional_text(row.get(Column::Script)?)?,
             script_content,
             working_directory: PathText {
-                bytes: self.optional_text(row.get("cwd")?)?.unwrap_or_else(|| Arc::from([])),
-                state: decode(&PathState::ALL, row.get("cwd_state")?),
+                bytes: self.optional_text(row.get(Column::Cwd)?)?.unwrap_or_else(|| Arc::from([])),
+                state: decode(&PathState::ALL, row.get(Column::CwdState)?),
             },
-            args_count: row.get("args_count")?,
-            args: strings(row, args, "args_state", "args_total", "args_head")?,
-            env: strings(row, env, "env_state", "env_total", "env_head")?,
-            context: self.context(row.get("context")?)?,
+            args_count: row.get(Column::ArgsCount)?,
+            args: strings(row, args, [Column::ArgsState, Column::ArgsTotal, Column::ArgsHead])?,
+            env: strings(row, env, [Column::EnvState, Column::EnvTotal, Column::EnvHead])?,
+            context: self.context(row.get(Column::Context)?)?,
             end: end(row, &process, start_ns)?,
         })
     }
@@ -177,23 +209,23 @@ impl<'c> Resolver<'c> {
         })
     }
 
-    fn parent(&mut self, row: &Row<'_>, boot: BootId) -> rusqlite::Result<Option<Parent>> {
-        let Some(source) = row.get::<_, Option<i64>>("parent_source")? else {
+    fn parent(&mut self, row: &ProcessRow<'_>, boot: BootId) -> rusqlite::Result<Option<Parent>> {
+        let Some(source) = row.get::<Option<i64>>(Column::ParentSource)? else {
             return Ok(None);
         };
         let source = if source == 0 { ParentSource::Fork } else { ParentSource::Current };
-        let stored = match row.get::<_, Option<i64>>("parent")? {
+        let stored = match row.get::<Option<i64>>(Column::Parent)? {
             Some(id) => self.parent_row(id, boot)?,
             None => None,
         };
         if let Some(parent) = stored {
             return Ok(Some(Parent { source, ..parent }));
         }
-        let Some(pid) = row.get::<_, Option<u32>>("parent_pid")? else {
+        let Some(pid) = row.get::<Option<u32>>(Column::ParentPid)? else {
             return Ok(None);
         };
         let start_boottime_ns =
-            row.get::<_, Option<i64>>("parent_start")?.unwrap_or(0).cast_unsigned();
+            row.get::<Option<i64>>(Column::ParentStart)?.unwrap_or(0).cast_unsigned();
         Ok(Some(Parent {
             process: ProcessId { boot, pid, start_boottime_ns },
             executable: Arc::from([]),
@@ -275,20 +307,18 @@ pub(super) fn value(connection: &Connection, table: &str, id: i64) -> rusqlite::
 }
 
 fn strings(
-    row: &Row<'_>,
+    row: &ProcessRow<'_>,
     bytes: Arc<[u8]>,
-    state: &str,
-    total: &str,
-    head: &str,
+    [state, total, head]: [Column; 3],
 ) -> rusqlite::Result<Strings> {
-    let state = match row.get::<_, i64>(state)? {
+    let state = match row.get::<i64>(state)? {
         0 => StringsState::Complete,
-        1 => StringsState::Cut { head_bytes: row.get::<_, Option<u32>>(head)?.unwrap_or(0) },
+        1 => StringsState::Cut { head_bytes: row.get::<Option<u32>>(head)?.unwrap_or(0) },
         2 => StringsState::Fault,
         3 => StringsState::Off,
         _ => StringsState::Absent,
     };
-    let total_bytes = match row.get::<_, Option<i64>>(total)? {
+    let total_bytes = match row.get::<Option<i64>>(total)? {
         Some(total) => total.cast_unsigned(),
         None => bytes.len() as u64,
     };
@@ -353,29 +383,29 @@ fn context_of(row: &Row<'_>) -> rusqlite::Result<Context> {
     })
 }
 
-fn end(row: &Row<'_>, process: &ProcessId, start_ns: i64) -> rusqlite::Result<Option<End>> {
-    match row.get::<_, i64>("state")? {
+fn end(row: &ProcessRow<'_>, process: &ProcessId, start_ns: i64) -> rusqlite::Result<Option<End>> {
+    match row.get::<i64>(Column::State)? {
         0 => return Ok(None),
         4 => return Ok(Some(End { observed: None })),
         _ => {}
     }
-    let run_ns: i64 = row.get::<_, Option<i64>>("run_ns")?.unwrap_or(0);
+    let run_ns: i64 = row.get::<Option<i64>>(Column::RunNs)?.unwrap_or(0);
     let figure = |column| -> rusqlite::Result<u64> {
-        Ok(row.get::<_, Option<i64>>(column)?.unwrap_or(0).cast_unsigned())
+        Ok(row.get::<Option<i64>>(column)?.unwrap_or(0).cast_unsigned())
     };
-    let read_bytes: Option<i64> = row.get("read_bytes")?;
-    let write_bytes: Option<i64> = row.get("write_bytes")?;
+    let read_bytes: Option<i64> = row.get(Column::ReadBytes)?;
+    let write_bytes: Option<i64> = row.get(Column::WriteBytes)?;
     Ok(Some(End {
         observed: Some(ObservedEnd {
             time_ns: start_ns.saturating_add(run_ns),
             boottime_ns: process.start_boottime_ns.saturating_add(run_ns.cast_unsigned()),
-            exit_code: row.get("exit_code")?,
-            signal: row.get("signal")?,
-            has_core_dump: row.get::<_, Option<bool>>("core_dump")?.unwrap_or(false),
-            user_cpu_ns: figure("user_cpu_ns")?,
-            system_cpu_ns: figure("system_cpu_ns")?,
-            cpu_ns: figure("cpu_ns")?,
-            max_rss_bytes: figure("max_rss_bytes")?,
+            exit_code: row.get(Column::ExitCode)?,
+            signal: row.get(Column::Signal)?,
+            has_core_dump: row.get::<Option<bool>>(Column::CoreDump)?.unwrap_or(false),
+            user_cpu_ns: figure(Column::UserCpuNs)?,
+            system_cpu_ns: figure(Column::SystemCpuNs)?,
+            cpu_ns: figure(Column::CpuNs)?,
+            max_rss_bytes: figure(Column::MaxRssBytes)?,
             io: read_bytes.zip(write_bytes).map(|(read, write)| Io {
                 read_bytes: read.cast_unsigned(),
                 write_bytes: write.cast_unsigned(),

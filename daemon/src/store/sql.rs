@@ -163,8 +163,34 @@ fn home(field: Field) -> Home {
     }
 }
 
-/// What rows have to share to have the same value of the field; `None` for lists.
-pub(super) fn group_key(field: Field) -> Option<String> {
+/// What rows have to share to have the same value of a field.
+pub(super) struct GroupKey {
+    /// Of the row alone. Rows that differ in it may still have the same value, where `of_number` is.
+    pub(super) of_row: String,
+    /// What rows that share `of_row` share, and others may too.
+    pub(super) of_number: Option<String>,
+}
+
+/// `None` for lists.
+pub(super) fn group_key(field: Field) -> Option<GroupKey> {
+    let key = whole_key(field)?;
+    let number = match home(field) {
+        Home::Exe(_)
+        | Home::ExeNumber(_)
+        | Home::ContentNumber(_)
+        | Home::ContentText(_)
+        | Home::Unread
+        | Home::PackageState => "p.executable",
+        Home::Name => "p.executable << 32 | ifnull(p.comm, 0)",
+        Home::ScriptText(_) => "p.script_file",
+        Home::ContextNumber(_) | Home::ContextText(_) => "p.context",
+        Home::ParentExe(_) | Home::ParentArgs => "p.parent",
+        _ => return Some(GroupKey { of_row: key, of_number: None }),
+    };
+    Some(GroupKey { of_row: number.to_owned(), of_number: Some(key) })
+}
+
+fn whole_key(field: Field) -> Option<String> {
     let exe = |sql: &str| format!("(SELECT {sql} FROM executable e WHERE e.id = p.executable)");
     let context = |sql: &str| {
         format!("(SELECT {sql} FROM context c WHERE c.id = p.context AND NOT c.is_unknown)")

@@ -35,6 +35,8 @@ use tokio::sync::Semaphore;
 
 pub(crate) use self::listen::Listening;
 pub(crate) use self::recorder::Way;
+#[cfg(all(feature = "capture", any(test, feature = "fuzz")))]
+pub(crate) use self::serve::answer_to;
 pub(crate) use self::serve::serve;
 use self::sessions::Sessions;
 pub(crate) use self::units::generate as generate_units;

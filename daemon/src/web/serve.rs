@@ -13,8 +13,9 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 use tower::ServiceExt as _;
 
 use super::stall::Patient;
@@ -46,7 +47,12 @@ pub(crate) async fn serve(listening: Listening, app: App) {
         let Ok(place) = places.clone().acquire_owned().await else { return };
         match listener.accept().await {
             Ok((stream, _)) => {
-                tokio::spawn(connection(stream, router.clone(), place));
+                let _ = stream.set_nodelay(true);
+                let router = router.clone();
+                tokio::spawn(async move {
+                    connection(stream, router).await;
+                    drop(place);
+                });
             }
             Err(error) => {
                 // Out of descriptors, most likely: others must leave first.
@@ -71,12 +77,11 @@ fn raise_descriptors() {
     }
 }
 
-async fn connection(stream: TcpStream, router: Router, place: OwnedSemaphorePermit) {
+async fn connection(stream: impl AsyncRead + AsyncWrite + Unpin, router: Router) {
     let service = service_fn(move |request: hyper::Request<Incoming>| {
         let router = router.clone();
         async move { Ok::<_, Infallible>(router.answer(request.map(Body::new)).await) }
     });
-    let _ = stream.set_nodelay(true);
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_PATIENCE)
@@ -88,7 +93,26 @@ async fn connection(stream: TcpStream, router: Router, place: OwnedSemaphorePerm
         // Any user can cause this, so that it is nothing to fill the journal with.
         tracing::debug!("a connection ended: {error}");
     }
-    drop(place);
+}
+
+/// What a browser gets that sends these bytes and no more, and has no session.
+#[cfg(all(feature = "capture", any(test, feature = "fuzz")))]
+pub(crate) async fn answer_to(bytes: &[u8]) -> Vec<u8> {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    // Nobody is at the other end, and nobody is to be asked.
+    let (nowhere, _) = tokio::sync::mpsc::channel(1);
+    let address = std::net::SocketAddr::from(([127, 0, 0, 1], 8080));
+    let app = App::new(super::Way::Here(nowhere), address, false);
+    let (mut browser, stream) = tokio::io::duplex(1 << 20);
+    let browsing = async {
+        let _ = browser.write_all(bytes).await;
+        let _ = browser.shutdown().await;
+        let mut answer = Vec::new();
+        let _ = browser.read_to_end(&mut answer).await;
+        answer
+    };
+    tokio::join!(connection(stream, Router::new(app)), browsing).1
 }
 
 /// From a request to its answer.

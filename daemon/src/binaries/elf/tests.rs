@@ -8,11 +8,11 @@ use common::binary::Elf;
 use object::elf;
 use proptest::prelude::*;
 
-use super::facts;
 use super::header::FORMS;
 use super::made::{
     CODE, DYNAMIC, END, LAST, LIBRARY, Made, NOTE, PIE, SECTIONS, SEGMENTS, SYMBOLS,
 };
+use super::{check_bounds, facts};
 
 fn file(bytes: &[u8]) -> File {
     let file = tempfile::tempfile().unwrap();
@@ -22,14 +22,6 @@ fn file(bytes: &[u8]) -> File {
 
 fn read(bytes: &[u8]) -> Option<Elf> {
     facts(&file(bytes), bytes.len() as u64)
-}
-
-/// What holds for the facts of any file.
-fn check_bounds(facts: &Elf) {
-    assert!(facts.interpreter.as_ref().is_none_or(|path| path.len() <= 4 * 4096), "{facts:?}");
-    assert!(facts.build_id.as_ref().is_none_or(|digits| digits.len() <= 128), "{facts:?}");
-    assert!(facts.damage.as_ref().is_none_or(|damage| damage.len() < 500), "{facts:?}");
-    assert!(facts.entropy.is_none_or(|entropy| entropy <= 8000), "{facts:?}");
 }
 
 #[test]
