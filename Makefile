@@ -133,6 +133,7 @@ bench: workload ## Print what recording and looking cost on this machine (as roo
 	@packaging/install-deps test
 	cargo build --release --workspace --bins
 	cargo bench --workspace --bench recorder
+	cargo bench --workspace --bench growth
 	@rm -rf $(dir $(BPF_RECORDED)) && mkdir -p $(dir $(BPF_RECORDED))
 	cargo bench --workspace --bench recorder -- --database $(BPF_RECORDED) 1000000
 	cargo bench --workspace --bench viewer
