@@ -66,9 +66,10 @@ pub struct Gap {
     pub kind: String,
     pub count: u64,
     /// `ring-full`, `not-run` (the kernel skipped the program), `undecodable`, or
-    /// `database-damaged` (what was recorded before is in the file that was set aside), or
+    /// `database-damaged` (what was recorded before is in the file that was set aside),
+    /// `database-removed` (somebody removed or replaced it while it was written), or
     /// `not-finished` (the recorder before ended suddenly: its last events may be missing). These
-    /// two have a count of 0: how many cannot be told.
+    /// three have a count of 0: how many cannot be told.
     pub cause: String,
 }
 

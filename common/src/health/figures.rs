@@ -379,6 +379,7 @@ pub fn cause(gap: &Gap) -> String {
         "not-run" => "the kernel skipped the probe".to_owned(),
         "undecodable" => "the record was not understood".to_owned(),
         "database-damaged" => "the database was damaged and set aside".to_owned(),
+        "database-removed" => "somebody removed the database".to_owned(),
         "not-finished" => "the recorder before ended suddenly".to_owned(),
         other => line(other),
     }

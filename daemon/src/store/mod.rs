@@ -14,7 +14,10 @@ mod contents;
 mod dictionary;
 mod error;
 #[cfg(feature = "capture")]
+mod files;
+#[cfg(feature = "capture")]
 mod findings;
+mod histogram;
 mod read;
 #[cfg(feature = "capture")]
 mod resume;

@@ -271,36 +271,6 @@ impl Reader {
         })
     }
 
-    pub(crate) fn histogram(
-        &self,
-        control: &Control,
-        filter: &Filter,
-        from_ns: i64,
-        to_ns: i64,
-        buckets: u32,
-    ) -> Result<Vec<u64>, Stopped> {
-        let span = to_ns.saturating_sub(from_ns).max(1);
-        // Rounded up, so that the last instant falls into the last bucket.
-        let width = span / i64::from(buckets) + i64::from(span % i64::from(buckets) != 0);
-        self.run(control, |connection| {
-            let condition = sql::condition(connection, filter)?;
-            let mut counts = vec![0_u64; buckets as usize];
-            let mut statement = connection.prepare(&format!(
-                "SELECT (p.time_ns - {from_ns}) / {width}, count(*) FROM process p \
-                 WHERE p.time_ns >= {from_ns} AND p.time_ns < {to_ns} AND {} GROUP BY 1",
-                condition.sql
-            ))?;
-            let mut rows = statement.query(params_from_iter(condition.params))?;
-            while let Some(row) = rows.next()? {
-                let bucket = usize::try_from(row.get::<_, i64>(0)?).unwrap_or(usize::MAX);
-                if let Some(count) = counts.get_mut(bucket) {
-                    *count = row.get::<_, i64>(1)?.cast_unsigned();
-                }
-            }
-            Ok(counts)
-        })
-    }
-
     /// Gaps of a time range, newest first.
     pub(crate) fn gaps(
         &self,

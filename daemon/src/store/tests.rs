@@ -252,6 +252,40 @@ fn histogram_adds_up() {
         store.reader().histogram(&Control::default(), &Filter::all(), 1_000, 1_500, 7).unwrap();
     assert_eq!(counts.len(), 7);
     assert_eq!(counts.iter().sum::<u64>(), 50);
+    let reader = store.reader();
+    for text in ["", "state = running", "pid > 100 or cmd ~ a"] {
+        let filter = Filter::parse(text, 0).unwrap();
+        for (from_ns, to_ns, buckets) in [(1_000, 1_500, 7), (1_093, 1_401, 3), (0, i64::MAX, 5)] {
+            let counts =
+                reader.histogram(&Control::default(), &filter, from_ns, to_ns, buckets).unwrap();
+            let width =
+                (i128::from(to_ns - from_ns) + i128::from(buckets) - 1) / i128::from(buckets);
+            let mut expected = vec![0; buckets as usize];
+            for record in select(&reader, &filter) {
+                if (from_ns..to_ns).contains(&record.time_ns) {
+                    let place = i128::from(record.time_ns - from_ns) / width;
+                    expected[usize::try_from(place).unwrap()] += 1;
+                }
+            }
+            assert_eq!(counts, expected, "{text}: {from_ns} to {to_ns}");
+        }
+    }
+}
+
+/// A start would take as long as the database is large.
+#[test]
+fn what_runs_is_found_without_looking_at_what_has_ended() {
+    let store = Store::new();
+    let plan: String = store
+        .writer
+        .connection
+        .query_row(
+            &format!("EXPLAIN QUERY PLAN SELECT p.id {}", super::select::RUNNING),
+            [],
+            |row| row.get("detail"),
+        )
+        .unwrap();
+    assert!(plan.contains("INDEX process_running"), "{plan}");
 }
 
 #[test]

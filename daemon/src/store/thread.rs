@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
+use super::files::Displaced;
 use super::{Batch, Limits, Retention, RetentionFigures, StoreError, Writer};
 
 /// What is safely in the database.
@@ -95,7 +96,7 @@ impl WriterThread {
         self.retention.clone()
     }
 
-    /// It panicked, or found the database damaged.
+    /// It panicked, or found the database damaged or gone.
     pub(crate) fn has_died(&self) -> bool {
         self.thread.as_ref().is_some_and(JoinHandle::is_finished)
     }
@@ -131,12 +132,15 @@ impl Worker {
             let patience = if self.is_look_due() { Duration::ZERO } else { IDLE_LOOK };
             let batch = match batches.recv_timeout(patience) {
                 Ok(batch) => batch,
-                Err(RecvTimeoutError::Timeout) => {
+                Err(RecvTimeoutError::Timeout) if self.is_in_place() => {
                     self.retain();
                     continue;
                 }
-                Err(RecvTimeoutError::Disconnected) => return,
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => return,
             };
+            if !self.is_in_place() {
+                return;
+            }
             let begun = Instant::now();
             let Some(counts) = self.write(&batch) else { return };
             self.committed.send_modify(|committed| {
@@ -157,6 +161,35 @@ impl Worker {
                 self.retain();
             }
         }
+    }
+
+    /// False where the files were taken away: whoever owns this thread begins again, from the ring,
+    /// with those that are there then.
+    fn is_in_place(&mut self) -> bool {
+        let Some(displaced) = self.writer.displaced() else { return true };
+        let path = self.writer.path().to_owned();
+        let dealt_with = match displaced {
+            Displaced::Log => {
+                tracing::error!(
+                    "the log of database {} was removed: what it held is put into the database, \
+                     and recording begins anew",
+                    path.display()
+                );
+                self.writer.empty_log()
+            }
+            Displaced::Database => {
+                tracing::error!(
+                    "database {} was removed or replaced: what it held is gone with it; recording \
+                     begins anew, from what the ring holds",
+                    path.display()
+                );
+                Writer::note_removal(&path, now_ns())
+            }
+        };
+        if let Err(error) = dealt_with {
+            tracing::error!("{error}");
+        }
+        false
     }
 
     fn is_look_due(&self) -> bool {

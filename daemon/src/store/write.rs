@@ -18,6 +18,7 @@ use super::columns::{
 use super::dictionary::{
     Dictionary, Place, TupleSql, content_hash, push_varint, refresh, tuple_place,
 };
+use super::files::{Displaced, Files};
 use super::findings::{self, Finding, Runs};
 use super::retention::{self, Era};
 use super::schema;
@@ -39,6 +40,7 @@ pub(crate) struct Writer {
     era: Era,
     /// How long records are kept, where that has a limit.
     age_ns: Option<i64>,
+    files: Files,
 }
 
 /// Entries of the caches of tuples; they are emptied beyond it.
@@ -128,6 +130,10 @@ impl Writer {
             boots: HashMap::new(),
             era,
             age_ns: None,
+            files: Files::of(path).map_err(|error| StoreError::Access {
+                path: path.to_owned(),
+                detail: error.to_string(),
+            })?,
         })
     }
 
@@ -157,10 +163,37 @@ impl Writer {
     pub(crate) fn replace(path: &Path, now_ns: i64) -> Result<Self, StoreError> {
         set_aside(path)?;
         let mut writer = Self::open(path)?;
-        let gap =
-            GapRow { time_ns: now_ns, cpu: 0, kind: "any", count: 0, cause: "database-damaged" };
-        writer.write(&Batch { gaps: vec![gap], ..Batch::default() })?;
+        writer.note_loss("database-damaged", now_ns)?;
         Ok(writer)
+    }
+
+    /// A gap of which cannot be told how much is missing.
+    fn note_loss(&mut self, cause: &'static str, time_ns: i64) -> Result<(), StoreError> {
+        let gap = GapRow { time_ns, cpu: 0, kind: "any", count: 0, cause };
+        self.write(&Batch { gaps: vec![gap], ..Batch::default() }).map(drop)
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether somebody removed or replaced a file that this writes.
+    pub(super) fn displaced(&mut self) -> Option<Displaced> {
+        self.files.displaced(&self.path)
+    }
+
+    /// Puts all that the log holds into the database, also where the log has no name any more.
+    pub(super) fn empty_log(&self) -> Result<(), StoreError> {
+        let is_busy: bool = self
+            .connection
+            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))
+            .map_err(|error| StoreError::of(&self.path, error))?;
+        if is_busy { Err(StoreError::Locked { path: self.path.clone() }) } else { Ok(()) }
+    }
+
+    /// After somebody took the database away: tells so in the one that is there now, or in a new one.
+    pub(super) fn note_removal(path: &Path, now_ns: i64) -> Result<(), StoreError> {
+        Self::open_or_replace(path, now_ns)?.note_loss("database-removed", now_ns)
     }
 
     /// Writes the whole batch, or nothing of it. Returns how many rows each change was about.
@@ -518,7 +551,7 @@ fn set_aside(path: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+pub(super) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     name.into()

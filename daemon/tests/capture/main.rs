@@ -13,6 +13,7 @@ mod database;
 mod detection;
 mod disk_full;
 mod ends;
+mod faults;
 mod fields;
 mod images;
 mod instances;
