@@ -120,11 +120,6 @@ fuzz: ## Seek inputs that break something (FUZZ="http elf" SECONDS=600)
 			-max_total_time=$(SECONDS) -max_len=16384 -timeout=20 -rss_limit_mb=4096 || exit; \
 	done
 
-.PHONY: audit
-audit: ## Check licences, sources and known faults of the dependencies
-	@packaging/install-deps audit
-	$(TARGET)/tools/bin/cargo-deny check --hide-inclusion-graph $(AUDIT)
-
 .PHONY: bench
 bench: export BPF_RECORDERD := $(TARGET)/release/bpf-recorderd
 bench: export BPFCTL := $(TARGET)/release/bpfctl
