@@ -88,6 +88,7 @@ pub fn database(path: &Path, processes: u64) -> anyhow::Result<()> {
     for from in (0..processes).step_by(BATCH as usize) {
         let records = (from..(from + BATCH).min(processes)).map(|number| machine.process(number));
         writer.write(&Batch { records: records.collect(), ..Batch::default() })?;
+        while writer.prepare_searches()? {}
         if from == 0 {
             writer.write(&Batch { findings: machine.contents(), ..Batch::default() })?;
         }

@@ -164,7 +164,7 @@ fn select(connection: &Connection, page: &AlertPage<'_>) -> rusqlite::Result<(St
     if page.filter.expr == Expr::True {
         query.push_str(" WHERE 1");
     } else {
-        let condition = sql::condition(connection, page.filter)?;
+        let condition = sql::condition(connection, page.filter, sql::Search::EachRow)?;
         query.push_str(&format!(" JOIN process p ON p.id = a.process WHERE {}", condition.sql));
         params = condition.params;
     }

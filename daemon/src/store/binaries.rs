@@ -244,7 +244,7 @@ fn binaries(
 
 /// How many runs of each binary match.
 fn matching(connection: &Connection, filter: &Filter) -> rusqlite::Result<HashMap<i64, i64>> {
-    let condition = sql::condition(connection, filter)?;
+    let condition = sql::condition(connection, filter, sql::Search::Everything)?;
     let mut counts = HashMap::new();
     for column in ["executable", "script_file"] {
         // A fork is no run.

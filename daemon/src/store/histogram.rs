@@ -1,10 +1,12 @@
 //! How many records began in each of equal parts of a time.
 
+use std::ops::ControlFlow;
+
 use common::filter::{Expr, Filter};
-use rusqlite::{Connection, params_from_iter};
+use rusqlite::{Connection, Rows, params_from_iter};
 
 use super::read::{Control, Reader, Stopped};
-use super::sql;
+use super::sql::{self, Way};
 
 /// Equal parts of the time from `from_ns` to before `to_ns`.
 struct Buckets {
@@ -37,14 +39,30 @@ impl Buckets {
     }
 
     fn of(&mut self, connection: &Connection, filter: &Filter) -> rusqlite::Result<()> {
-        let condition = sql::condition(connection, filter)?;
+        let search = match sql::way(connection, filter, self.from_ns..self.to_ns)? {
+            Way::Scan(search) => search,
+            Way::Rows(rows) => {
+                return sql::look_up(connection, "p.time_ns", filter, &rows, |rows| {
+                    self.add(rows).map(ControlFlow::Continue)
+                })
+                .map(drop);
+            }
+        };
+        let condition = sql::condition(connection, filter, search)?;
         let mut statement = connection.prepare(&format!(
             "SELECT p.time_ns FROM process p WHERE p.time_ns >= {} AND p.time_ns < {} AND {}",
             self.from_ns, self.to_ns, condition.sql
         ))?;
-        let mut rows = statement.query(params_from_iter(condition.params))?;
+        self.add(&mut statement.query(params_from_iter(condition.params))?)
+    }
+
+    fn add(&mut self, rows: &mut Rows<'_>) -> rusqlite::Result<()> {
         while let Some(row) = rows.next()? {
-            let place = (row.get::<_, i64>(0)? - self.from_ns) / self.width_ns;
+            let time_ns: i64 = row.get(0)?;
+            if !(self.from_ns..self.to_ns).contains(&time_ns) {
+                continue;
+            }
+            let place = (time_ns - self.from_ns) / self.width_ns;
             let count = usize::try_from(place).ok().and_then(|place| self.counts.get_mut(place));
             if let Some(count) = count {
                 *count += 1;

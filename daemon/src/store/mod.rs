@@ -8,6 +8,7 @@ mod alerts;
 #[cfg(feature = "capture")]
 mod batch;
 mod binaries;
+mod blocks;
 #[cfg(feature = "capture")]
 mod columns;
 mod contents;
@@ -18,6 +19,8 @@ mod files;
 #[cfg(feature = "capture")]
 mod findings;
 mod histogram;
+mod outline;
+mod page;
 mod read;
 #[cfg(feature = "capture")]
 mod resume;
@@ -47,9 +50,10 @@ pub(crate) use binaries::{BinaryOrder, BinaryPage, Named};
 pub(crate) use error::StoreError;
 #[cfg(feature = "capture")]
 pub(crate) use findings::Finding;
+pub(crate) use page::Selection;
 #[cfg(feature = "capture")]
 pub(crate) use read::sqlite_uri;
-pub(crate) use read::{Control, Reader, Selection, Stopped, Totals};
+pub(crate) use read::{Control, Reader, Stopped, Totals};
 #[cfg(feature = "capture")]
 pub(crate) use retention::{Figures as RetentionFigures, Limits, Retention};
 #[cfg(feature = "capture")]

@@ -8,13 +8,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use common::filter::Filter;
 use common::id::ProcessId;
 use common::record::Record;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use rusqlite::types::Value;
-use rusqlite::{Connection, OpenFlags, params_from_iter};
+use rusqlite::{Connection, OpenFlags};
 
+use super::page::{Page, Selection, page};
 use super::select::{COLUMNS, Resolver};
 use super::{StoreError, schema, sql};
 
@@ -65,26 +64,6 @@ pub(crate) enum Stopped {
     TooManyValues(usize),
     #[error("{0}")]
     Store(#[from] StoreError),
-}
-
-/// What a page of records leaves to say.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Page {
-    pub(crate) count: u64,
-    /// Row to go on from; `None` when there is no more.
-    pub(crate) cursor: Option<i64>,
-}
-
-/// Which records, and from where.
-pub(crate) struct Selection<'f> {
-    pub(crate) filter: &'f Filter,
-    /// 0: all.
-    pub(crate) limit: u32,
-    pub(crate) is_newest_first: bool,
-    /// The last row of the page before.
-    pub(crate) cursor: Option<i64>,
-    /// Rows up to this one only.
-    pub(crate) last_row: Option<i64>,
 }
 
 /// Totals for the health document.
@@ -381,45 +360,6 @@ pub(crate) fn sqlite_uri(path: &Path, parameter: &str) -> String {
     uri.push('?');
     uri.push_str(parameter);
     uri
-}
-
-fn page(
-    connection: &Connection,
-    selection: &Selection<'_>,
-    take: &mut dyn FnMut(&Record) -> ControlFlow<()>,
-) -> rusqlite::Result<Page> {
-    let condition = sql::condition(connection, selection.filter)?;
-    let (beyond, order) = if selection.is_newest_first { ("<", "DESC") } else { (">", "ASC") };
-    let mut query = format!("SELECT {COLUMNS} FROM process p WHERE {}", condition.sql);
-    let mut params = condition.params;
-    if let Some(cursor) = selection.cursor {
-        query.push_str(&format!(" AND p.id {beyond} ?"));
-        params.push(Value::Integer(cursor));
-    }
-    if let Some(last) = selection.last_row {
-        query.push_str(" AND p.id <= ?");
-        params.push(Value::Integer(last));
-    }
-    query.push_str(&format!(" ORDER BY p.id {order}"));
-    let mut statement = connection.prepare(&query)?;
-    let mut rows = statement.query(params_from_iter(params))?;
-    let mut resolver = Resolver::new(connection);
-    let mut page = Page::default();
-    let mut last = None;
-    while let Some(row) = rows.next()? {
-        if selection.limit != 0 && page.count >= u64::from(selection.limit) {
-            // There is at least one more.
-            page.cursor = last;
-            break;
-        }
-        let record = resolver.record(row)?;
-        last = Some(record.row);
-        if take(&record).is_break() {
-            break;
-        }
-        page.count += 1;
-    }
-    Ok(page)
 }
 
 /// Every record of a process, in the order of its images.

@@ -10,11 +10,11 @@ use super::StoreError;
 const APPLICATION_ID: i64 = 0x4250_4652;
 
 /// Step n takes a database from `user_version` n to n + 1. Never edited once released.
-const MIGRATIONS: &[&str] = &[VERSION_1, VERSION_2, VERSION_3, VERSION_4];
+const MIGRATIONS: &[&str] = &[VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5];
 
 /// The version that this program writes.
-pub(super) const VERSION: i64 = 4;
-const _: () = assert!(MIGRATIONS.len() == 4, "one step for each version");
+pub(super) const VERSION: i64 = 5;
+const _: () = assert!(MIGRATIONS.len() == 5, "one step for each version");
 
 const VERSION_1: &str = "
 CREATE TABLE meta (
@@ -386,6 +386,20 @@ INSERT INTO meta SELECT 'survey_alert', 0 WHERE EXISTS (SELECT 1 FROM segment);
 INSERT INTO meta SELECT 'survey_segment', 1 WHERE EXISTS (SELECT 1 FROM segment);
 INSERT INTO meta SELECT 'survey_end', max(id) FROM segment HAVING max(id) IS NOT NULL;
 INSERT OR IGNORE INTO loose SELECT 0, 6, id FROM binary;
+";
+
+const VERSION_5: &str = "
+-- Executable and args of each row of the segment, LEB128; see outline.rs. NULL where it was not
+-- drawn yet, or is still written to.
+ALTER TABLE segment ADD COLUMN outline BLOB;
+CREATE INDEX segment_plain ON segment (id) WHERE outline IS NULL;
+
+-- What stands in a block of 256 ids of args; see blocks.rs. A block without one has not been looked at
+-- yet, or still gets values.
+CREATE TABLE args_block (
+    id        INTEGER PRIMARY KEY,
+    signature BLOB NOT NULL
+) STRICT;
 ";
 
 /// Brings the database to [`VERSION`], or says why it cannot.

@@ -61,6 +61,7 @@ impl Store {
         self.writer.write(&Batch { records, ..Batch::default() }).unwrap();
         let findings = records_with_content.collect();
         self.writer.write(&Batch { findings, ..Batch::default() }).unwrap();
+        while self.writer.prepare_searches().unwrap() {}
     }
 }
 
@@ -190,36 +191,39 @@ fn top_counts_what_the_records_hold() {
         let grouping = Grouping::by(*field);
         assert_eq!(grouping.is_none(), field.is_list(), "{}", field.name());
         let Some(grouping) = grouping else { continue };
-        let top = reader.top(&Control::default(), &grouping, &Filter::all(), 1000, false);
-        let mut expected = std::collections::BTreeMap::<String, u64>::new();
-        for value in all.iter().filter_map(|record| value_text(*field, record)) {
-            *expected.entry(value).or_default() += 1;
+        for filter in ["", "cmd ~ a", "name exists"] {
+            let filter = Filter::parse(filter, sample::NOW).unwrap();
+            let top = reader.top(&Control::default(), &grouping, &filter, 1000, false);
+            let mut expected = std::collections::BTreeMap::<String, u64>::new();
+            let matching = all.iter().filter(|record| filter.matches(record));
+            for value in matching.filter_map(|record| value_text(*field, record)) {
+                *expected.entry(value).or_default() += 1;
+            }
+            let mut found = std::collections::BTreeMap::<String, u64>::new();
+            for count in top.unwrap() {
+                *found.entry(count.value).or_default() += count.count;
+            }
+            assert_eq!(found, expected, "{} where {filter:?}", field.name());
         }
-        let mut found = std::collections::BTreeMap::<String, u64>::new();
-        for count in top.unwrap() {
-            *found.entry(count.value).or_default() += count.count;
-        }
-        assert_eq!(found, expected, "{}", field.name());
     }
 }
 
 #[test]
 fn pages_follow_each_other_without_repeating() {
     let mut store = Store::new();
-    let records: Vec<_> = samples(25).into_iter().map(|record| (record, None)).collect();
+    let records: Vec<_> = samples(60).into_iter().map(|record| (settled(record), None)).collect();
     store.write(&records);
     let reader = store.reader();
-    for is_newest_first in [true, false] {
+    let all = select(&reader, &Filter::all());
+    let texts = ["", "cmd ~ a", "not cmd ~ a", "arg = x or cmd ~ e", "name exists", "exe ~ /"];
+    for (text, is_newest_first) in texts.into_iter().flat_map(|text| [(text, true), (text, false)])
+    {
+        let filter = Filter::parse(text, sample::NOW).unwrap();
         let mut rows = Vec::new();
         let mut cursor = None;
         loop {
-            let selection = Selection {
-                filter: &Filter::all(),
-                limit: 10,
-                is_newest_first,
-                cursor,
-                last_row: None,
-            };
+            let selection =
+                Selection { filter: &filter, limit: 4, is_newest_first, cursor, last_row: None };
             let page = reader
                 .page(&Control::default(), &selection, &mut |record| {
                     rows.push(record.row);
@@ -231,11 +235,13 @@ fn pages_follow_each_other_without_repeating() {
                 break;
             }
         }
-        let mut expected: Vec<i64> = (1..=25).collect();
+        let matching = all.iter().filter(|record| filter.matches(record));
+        let mut expected: Vec<i64> = matching.map(|record| record.row).collect();
+        assert!(expected.len() > 4, "{text}: more than a page");
         if is_newest_first {
             expected.reverse();
         }
-        assert_eq!(rows, expected);
+        assert_eq!(rows, expected, "{text}");
     }
 }
 
@@ -253,7 +259,7 @@ fn histogram_adds_up() {
     assert_eq!(counts.len(), 7);
     assert_eq!(counts.iter().sum::<u64>(), 50);
     let reader = store.reader();
-    for text in ["", "state = running", "pid > 100 or cmd ~ a"] {
+    for text in ["", "state = running", "pid > 100 or cmd ~ a", "cmd ~ a", "exe ~ a", "name ~ b"] {
         let filter = Filter::parse(text, 0).unwrap();
         for (from_ns, to_ns, buckets) in [(1_000, 1_500, 7), (1_093, 1_401, 3), (0, i64::MAX, 5)] {
             let counts =

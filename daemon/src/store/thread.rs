@@ -4,8 +4,9 @@
 //! reading, and the ring holds what happens meanwhile. A batch that cannot be written (disk full)
 //! is tried again until it can: nothing that was read is dropped.
 //!
-//! Between batches it deletes what is not to be kept, a little at a time, so that a batch waits for
-//! milliseconds at most. While batches wait all the same, deleting gets no more time than writing.
+//! Between batches it prepares searches and deletes what is not to be kept, a little at a time, so
+//! that a batch waits for milliseconds at most. While batches wait all the same, that gets no more
+//! time than writing.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
@@ -28,10 +29,10 @@ pub(crate) struct Committed {
 
 const QUEUED_BATCHES: usize = 2;
 const RETRY: Duration = Duration::from_secs(1);
-/// How often it is asked whether something is to be deleted, and at rest.
+/// How often it is asked whether there is upkeep to do, and at rest.
 const LOOK: Duration = Duration::from_secs(1);
 const IDLE_LOOK: Duration = Duration::from_secs(5);
-/// After something could not be deleted.
+/// After it could not be done.
 const LATER: Duration = Duration::from_secs(60);
 
 pub(crate) struct WriterThread {
@@ -133,7 +134,7 @@ impl Worker {
             let batch = match batches.recv_timeout(patience) {
                 Ok(batch) => batch,
                 Err(RecvTimeoutError::Timeout) if self.is_in_place() => {
-                    self.retain();
+                    self.upkeep();
                     continue;
                 }
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => return,
@@ -158,7 +159,7 @@ impl Worker {
             let (written, took) = (Instant::now(), begun.elapsed());
             // Where the queue is never empty, that is the only time for it.
             while self.is_look_due() && written.elapsed() < took {
-                self.retain();
+                self.upkeep();
             }
         }
     }
@@ -196,17 +197,23 @@ impl Worker {
         Instant::now() >= self.next_look
     }
 
-    /// One step of retention.
-    fn retain(&mut self) {
-        let pause = match self.retention.step(&mut self.writer, now_ns()) {
+    /// One step of upkeep.
+    fn upkeep(&mut self) {
+        let pause = match self.step() {
             Ok(true) => Duration::ZERO,
             Ok(false) => LOOK,
             Err(error) => {
-                tracing::error!("what is too old cannot be deleted: {error}");
+                tracing::error!("the database cannot be tended: {error}");
                 LATER
             }
         };
         self.next_look = Instant::now() + pause;
+    }
+
+    /// Whether there was something to do.
+    fn step(&mut self) -> Result<bool, StoreError> {
+        let has_prepared = self.writer.prepare_searches()?;
+        Ok(self.retention.step(&mut self.writer, now_ns())? || has_prepared)
     }
 
     /// Tries until it works; `None` when told to give up.

@@ -5,15 +5,16 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::ops::ControlFlow;
 
 use common::bus::Count;
 use common::filter::{Field, Filter, value_text};
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, params_from_iter};
+use rusqlite::{Connection, Rows, params_from_iter};
 
 use super::read::{Control, Reader, Stopped, record};
 use super::select::Resolver;
-use super::sql;
+use super::sql::{self, Way};
 
 /// Different numbers at most: they are held in memory while they are counted.
 const MOST_VALUES: usize = 500_000;
@@ -105,23 +106,34 @@ impl Reader {
 
 /// `None` where there are too many values.
 fn count(connection: &Connection, key: &str, filter: &Filter) -> rusqlite::Result<Option<Groups>> {
-    let condition = sql::condition(connection, filter)?;
-    let mut statement = connection.prepare(&format!(
-        "SELECT {key}, p.id, p.time_ns FROM process p WHERE {}",
-        condition.sql
-    ))?;
-    let mut rows = statement.query(params_from_iter(condition.params))?;
+    let columns = format!("{key}, p.id, p.time_ns");
     let mut groups = Groups::default();
+    let is_whole = match sql::way(connection, filter, i64::MIN..i64::MAX)? {
+        Way::Scan(search) => {
+            let condition = sql::condition(connection, filter, search)?;
+            let mut statement = connection
+                .prepare(&format!("SELECT {columns} FROM process p WHERE {}", condition.sql))?;
+            add_rows(&mut groups, &mut statement.query(params_from_iter(condition.params))?)?
+        }
+        Way::Rows(rows) => {
+            sql::look_up(connection, &columns, filter, &rows, |rows| add_rows(&mut groups, rows))?
+        }
+    };
+    Ok(is_whole.is_continue().then_some(groups))
+}
+
+/// Stops where there are too many values.
+fn add_rows(groups: &mut Groups, rows: &mut Rows<'_>) -> rusqlite::Result<ControlFlow<()>> {
     while let Some(row) = rows.next()? {
         let Some(key) = Key::of(row.get_ref(0)?) else { continue };
         let time_ns = row.get(2)?;
         let group = Group { last_row: row.get(1)?, count: 1, first_ns: time_ns, last_ns: time_ns };
-        add(&mut groups, key, &group);
+        add(groups, key, &group);
         if groups.len() > MOST_VALUES {
-            return Ok(None);
+            return Ok(ControlFlow::Break(()));
         }
     }
-    Ok(Some(groups))
+    Ok(ControlFlow::Continue(()))
 }
 
 /// By what the numbers stand for: two may stand for the same.

@@ -9,7 +9,6 @@ use rusqlite::{Connection, ToSql, params};
 use common::id::BootId;
 use common::record::{Content, Context, Executable, PathState, Strings, StringsState};
 
-use super::StoreError;
 use super::batch::{Batch, EndOfRows, GapRow, Pending};
 use super::columns::{
     EndColumns, figure, head_column, int, parent_source_code, path_state_code, source_code,
@@ -23,6 +22,7 @@ use super::findings::{self, Finding, Runs};
 use super::retention::{self, Era};
 use super::schema;
 use super::triage::{self};
+use super::{StoreError, blocks, outline};
 
 pub(crate) struct Writer {
     pub(super) connection: Connection,
@@ -42,6 +42,10 @@ pub(crate) struct Writer {
     age_ns: Option<i64>,
     files: Files,
 }
+
+/// Segments and blocks of command lines in one step: some milliseconds.
+const MOST_OUTLINES: u32 = 32;
+const MOST_BLOCKS: u32 = 16;
 
 /// Entries of the caches of tuples; they are emptied beyond it.
 const MOST_TUPLES: usize = 4096;
@@ -235,6 +239,19 @@ impl Writer {
             Ok(result)
         };
         transact().map_err(|error| StoreError::of(&self.path, error))
+    }
+
+    /// Does a little for the searches to come; false if there is nothing to do.
+    pub(crate) fn prepare_searches(&mut self) -> Result<bool, StoreError> {
+        let is_due = outline::is_due(&self.connection)
+            .and_then(|is_due| Ok(is_due || blocks::is_due(&self.connection)?));
+        if !is_due.map_err(|error| StoreError::of(&self.path, error))? {
+            return Ok(false);
+        }
+        self.transact(|connection, _| {
+            let has_more = outline::draw(connection, MOST_OUTLINES)?;
+            Ok(blocks::sign(connection, MOST_BLOCKS)? || has_more)
+        })
     }
 
     /// Some have been deleted.

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use rusqlite::{Connection, OptionalExtension as _};
 
+use crate::store::blocks;
 use crate::store::dictionary::varints;
 
 /// What is stored once. The numbers are stored.
@@ -130,10 +131,16 @@ pub(super) fn sweep(
     floor: i64,
     mut candidates: BTreeSet<Reference>,
 ) -> rusqlite::Result<()> {
+    let mut command_lines = Vec::new();
     while let Some((kind, id)) = candidates.pop_first() {
         match kind {
-            Kind::Text | Kind::Args | Kind::Variable | Kind::Context => {
+            Kind::Text | Kind::Variable | Kind::Context => {
                 delete_value(connection, floor, kind, id)?;
+            }
+            Kind::Args => {
+                if delete_value(connection, floor, kind, id)? {
+                    command_lines.push(id);
+                }
             }
             Kind::Environment => {
                 let variables = variables(connection, id)?;
@@ -160,7 +167,7 @@ pub(super) fn sweep(
             }
         }
     }
-    Ok(())
+    blocks::forget(connection, &command_lines)
 }
 
 /// True of a value that is gone.

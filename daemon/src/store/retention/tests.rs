@@ -16,7 +16,8 @@ use self::history::{Act, History, SECOND, acts};
 use super::super::dictionary::varints;
 use super::contents::Kind;
 use super::{Limits, Retention};
-use crate::store::{Control, Reader, Selection, Stopped};
+use crate::store::outline::Wanted;
+use crate::store::{Control, Reader, Selection, Stopped, blocks};
 
 const AGE_NS: i64 = 300 * SECOND;
 const ALERT_AGE_NS: i64 = 3000 * SECOND;
@@ -79,6 +80,38 @@ pub(super) fn check_whole(connection: &Connection) {
         assert_eq!(unused, [0; 0], "unused values of {table}");
     }
     check_variables(connection);
+    check_blocks(connection);
+}
+
+/// At most some hundred, from everywhere.
+fn some<T>(all: &[T]) -> impl Iterator<Item = &T> {
+    all.iter().step_by(all.len() / 100 + 1)
+}
+
+/// A search finds each command line and row that is there, and no block is left over.
+fn check_blocks(connection: &Connection) {
+    let mut statement = connection.prepare("SELECT id, value FROM args").unwrap();
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+    let values: Vec<(i64, Vec<u8>)> = rows.map(Result::unwrap).collect();
+    for (id, value) in some(&values) {
+        let ranges = blocks::candidates(connection, &[value]).unwrap();
+        assert!(ranges.iter().any(|range| range.contains(id)), "command line {id}");
+    }
+    let mut statement = connection.prepare("SELECT id, executable, args FROM process").unwrap();
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).unwrap();
+    let rows: Vec<(i64, i64, Option<i64>)> = rows.map(Result::unwrap).collect();
+    for &(row, executable, args) in some(&rows) {
+        let executables = Some(std::iter::once(executable).collect());
+        let wanted = Wanted { executables, args: args.map(|args| std::iter::once(args).collect()) };
+        let found = wanted.rows(connection, usize::MAX).unwrap().unwrap();
+        assert!(found.contains(&row) && found.is_sorted(), "row {row}");
+    }
+    let nowhere = blocks::candidates(connection, &[b"nowhere at all"]).unwrap();
+    for block in ids(connection, "SELECT id FROM args_block") {
+        let is_in_it = |id: i64| id / blocks::VALUES == block;
+        assert!(values.iter().any(|(id, _)| is_in_it(*id)), "block {block} has values");
+        assert!(!nowhere.iter().any(|range| is_in_it(range.start)), "block {block} tells");
+    }
 }
 
 fn check_variables(connection: &Connection) {
@@ -154,6 +187,7 @@ fn what_must_stay_stays_and_what_is_old_goes() {
                 "process",
                 "text",
                 "args",
+                "args_block",
                 "env",
                 "env_var",
                 "context",

@@ -17,6 +17,7 @@ const FLAGS: FunctionFlags = FunctionFlags::SQLITE_UTF8
 
 /// Functions that do not depend on a filter.
 pub(in crate::store) fn register_fixed(connection: &Connection) -> rusqlite::Result<()> {
+    rusqlite::vtab::array::load_module(connection)?;
     connection.create_scalar_function("process_name", 2, FLAGS, |context| {
         let path = bytes(context.get_raw(0));
         let name = base_name(path);

@@ -2,7 +2,7 @@
 
 use common::filter::Field;
 
-use super::home::{Form, Home, home, parent_pid, truncated};
+use super::home::{Form, Home, OfExecutable, home, parent_pid, truncated};
 
 /// What rows have to share to have the same value of a field.
 pub(in crate::store) struct GroupKey {
@@ -16,12 +16,7 @@ pub(in crate::store) struct GroupKey {
 pub(in crate::store) fn group_key(field: Field) -> Option<GroupKey> {
     let key = whole_key(field)?;
     let number = match home(field) {
-        Home::Exe(_)
-        | Home::ExeNumber(_)
-        | Home::ContentNumber(_)
-        | Home::ContentText(_)
-        | Home::Unread
-        | Home::PackageState => "p.executable",
+        Home::Executable(_) => "p.executable",
         Home::Name => "p.executable << 32 | ifnull(p.comm, 0)",
         Home::ScriptText(_) => "p.script_file",
         Home::ContextNumber(_) | Home::ContextText(_) => "p.context",
@@ -40,7 +35,16 @@ fn whole_key(field: Field) -> Option<String> {
     Some(match home(field) {
         Home::Number(sql) => sql,
         Home::Text(column) => format!("p.{column}"),
-        Home::Exe(_) => exe("iif(e.path_state = 5, NULL, e.path)"),
+        Home::Executable(of) => match of {
+            OfExecutable::Path(_) => exe("iif(e.path_state = 5, NULL, e.path)"),
+            OfExecutable::Number(sql) => exe(&format!("iif(e.mode = 0, NULL, {sql})")),
+            OfExecutable::ContentNumber(sql) | OfExecutable::ContentText(sql) => format!(
+                "(SELECT {sql} FROM executable e JOIN binary b ON b.id = e.binary \
+                 WHERE e.id = p.executable)"
+            ),
+            OfExecutable::Unread => exe("iif(e.binary IS NULL, e.unread, NULL)"),
+            OfExecutable::PackageState => exe("iif(e.package IS NULL, NULL, e.package_state)"),
+        },
         Home::Name => {
             "process_name((SELECT t.value FROM executable e JOIN text t ON t.id = e.path \
                        WHERE e.id = p.executable AND e.path_state != 5), \
@@ -49,17 +53,10 @@ fn whole_key(field: Field) -> Option<String> {
         }
         Home::Args(Form::CommandLine) => "p.args".to_owned(),
         Home::Args(_) | Home::Env | Home::ContextBits(_) => return None,
-        Home::ExeNumber(sql) => exe(&format!("iif(e.mode = 0, NULL, {sql})")),
-        Home::ContentNumber(sql) | Home::ContentText(sql) => format!(
-            "(SELECT {sql} FROM executable e JOIN binary b ON b.id = e.binary \
-             WHERE e.id = p.executable)"
-        ),
         Home::ScriptText(sql) => format!(
             "(SELECT {sql} FROM executable e JOIN binary b ON b.id = e.binary \
              WHERE e.id = p.script_file)"
         ),
-        Home::Unread => exe("iif(e.binary IS NULL, e.unread, NULL)"),
-        Home::PackageState => exe("iif(e.package IS NULL, NULL, e.package_state)"),
         Home::ContextNumber(sql) | Home::ContextText(sql) => context(sql),
         Home::ParentPid => parent_pid(),
         Home::ParentExe(Form::BaseName) => parent(

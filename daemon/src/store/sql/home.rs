@@ -11,24 +11,28 @@ pub(super) enum Form {
     CommandLine,
 }
 
+/// What the row of an executable tells, alone or with that of its content.
+pub(super) enum OfExecutable {
+    Path(Form),
+    Number(&'static str),
+    /// NULL where not known, as is the next.
+    ContentNumber(&'static str),
+    ContentText(&'static str),
+    Unread,
+    PackageState,
+}
+
 /// Where the value of a field is found.
 pub(super) enum Home {
     /// An expression on the row, NULL where the value is not known.
     Number(String),
     /// A column that refers to `text`.
     Text(&'static str),
-    Exe(Form),
+    Executable(OfExecutable),
     Name,
     Args(Form),
     Env,
-    /// A number of the executable.
-    ExeNumber(&'static str),
-    /// Of the content of the executable, NULL where not known.
-    ContentNumber(&'static str),
-    ContentText(&'static str),
     ScriptText(&'static str),
-    Unread,
-    PackageState,
     /// A number of the context, NULL where not known.
     ContextNumber(&'static str),
     ContextBits(&'static str),
@@ -45,6 +49,7 @@ pub(super) enum Home {
 
 pub(super) fn home(field: Field) -> Home {
     let number = |sql: &str| Home::Number(sql.to_owned());
+    let exe = Home::Executable;
     match field {
         Field::Time => number("p.time_ns"),
         Field::Start => number("(p.time_ns - p.age_ns)"),
@@ -52,7 +57,7 @@ pub(super) fn home(field: Field) -> Home {
         Field::Pid => number("p.pid"),
         Field::Id => Home::Process,
         Field::Name => Home::Name,
-        Field::Exe => Home::Exe(Form::Text),
+        Field::Exe => exe(OfExecutable::Path(Form::Text)),
         Field::Cmd => Home::Args(Form::CommandLine),
         Field::Arg => Home::Args(Form::Strings),
         Field::Argc => number("iif(p.args IS NULL, NULL, p.args_count)"),
@@ -83,29 +88,29 @@ pub(super) fn home(field: Field) -> Home {
         Field::Parent => Home::ParentExe(Form::Text),
         Field::ParentName => Home::ParentExe(Form::BaseName),
         Field::ParentCmd => Home::ParentArgs,
-        Field::Size => Home::ExeNumber("e.size_bytes"),
-        Field::Mode => Home::ExeNumber("(e.mode & 4095)"),
-        Field::Inode => Home::ExeNumber("e.inode"),
-        Field::Device => Home::ExeNumber("(e.device_major << 32 | e.device_minor)"),
-        Field::Deleted => Home::ExeNumber("e.is_deleted"),
-        Field::Memfd => Home::ExeNumber("e.is_memfd"),
-        Field::UpperLayer => Home::ExeNumber("e.is_upper"),
-        Field::Sha256 => Home::ContentText("lower(hex(b.sha256))"),
-        Field::Sha1 => Home::ContentText("lower(hex(b.sha1))"),
-        Field::Md5 => Home::ContentText("lower(hex(b.md5))"),
+        Field::Size => exe(OfExecutable::Number("e.size_bytes")),
+        Field::Mode => exe(OfExecutable::Number("(e.mode & 4095)")),
+        Field::Inode => exe(OfExecutable::Number("e.inode")),
+        Field::Device => exe(OfExecutable::Number("(e.device_major << 32 | e.device_minor)")),
+        Field::Deleted => exe(OfExecutable::Number("e.is_deleted")),
+        Field::Memfd => exe(OfExecutable::Number("e.is_memfd")),
+        Field::UpperLayer => exe(OfExecutable::Number("e.is_upper")),
+        Field::Sha256 => exe(OfExecutable::ContentText("lower(hex(b.sha256))")),
+        Field::Sha1 => exe(OfExecutable::ContentText("lower(hex(b.sha1))")),
+        Field::Md5 => exe(OfExecutable::ContentText("lower(hex(b.md5))")),
         Field::ScriptSha256 => Home::ScriptText("lower(hex(b.sha256))"),
-        Field::Unread => Home::Unread,
-        Field::Package => Home::ContentText("e.package"),
-        Field::PackageState => Home::PackageState,
-        Field::FileCapabilities => Home::ContentText("e.capabilities"),
-        Field::ElfMachine => Home::ContentText("b.elf_machine"),
-        Field::ElfClass => Home::ContentNumber("b.elf_class"),
-        Field::ElfType => Home::ContentText("b.elf_type"),
-        Field::ElfStatic => Home::ContentNumber("b.elf_static"),
-        Field::ElfInterpreter => Home::ContentText("b.elf_interpreter"),
-        Field::ElfStripped => Home::ContentNumber("b.elf_stripped"),
-        Field::ElfBuildId => Home::ContentText("b.elf_build_id"),
-        Field::ElfPacked => Home::ContentNumber("b.elf_packed"),
+        Field::Unread => exe(OfExecutable::Unread),
+        Field::Package => exe(OfExecutable::ContentText("e.package")),
+        Field::PackageState => exe(OfExecutable::PackageState),
+        Field::FileCapabilities => exe(OfExecutable::ContentText("e.capabilities")),
+        Field::ElfMachine => exe(OfExecutable::ContentText("b.elf_machine")),
+        Field::ElfClass => exe(OfExecutable::ContentNumber("b.elf_class")),
+        Field::ElfType => exe(OfExecutable::ContentText("b.elf_type")),
+        Field::ElfStatic => exe(OfExecutable::ContentNumber("b.elf_static")),
+        Field::ElfInterpreter => exe(OfExecutable::ContentText("b.elf_interpreter")),
+        Field::ElfStripped => exe(OfExecutable::ContentNumber("b.elf_stripped")),
+        Field::ElfBuildId => exe(OfExecutable::ContentText("b.elf_build_id")),
+        Field::ElfPacked => exe(OfExecutable::ContentNumber("b.elf_packed")),
         Field::Truncated => Home::Truncated,
         Field::User => Home::ContextText("c.user_name"),
         Field::Euser => Home::ContextText("c.effective_name"),

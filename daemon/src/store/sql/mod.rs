@@ -1,12 +1,13 @@
 //! A filter as SQL.
 //!
 //! Numbers are compared by SQLite itself, with bound parameters. Texts are tested by the very code
-//! that tests live records, called once for each distinct value of a dictionary: `term(n, …)` is
-//! the nth test of the filter.
+//! that tests live records, mostly called once for each distinct value of a dictionary: `term(n, …)`
+//! is the nth test of the filter.
 
 mod functions;
 mod group;
 mod home;
+mod narrow;
 
 use common::binary::{PackageState, Unread};
 use common::filter::{Comparison, Expr, Filter, Term, Test};
@@ -17,7 +18,8 @@ use rusqlite::types::Value;
 pub(super) use self::functions::register_fixed;
 use self::functions::{register_env, register_terms};
 pub(super) use self::group::{GroupKey, group_key};
-use self::home::{Form, Home, home, parent_pid, truncated};
+use self::home::{Form, Home, OfExecutable, home, parent_pid, truncated};
+pub(super) use self::narrow::{Way, look_up, may_narrow, way};
 
 /// A condition on `process p`, for a `WHERE`.
 pub(super) struct Condition {
@@ -25,23 +27,42 @@ pub(super) struct Condition {
     pub(super) params: Vec<Value>,
 }
 
-/// Compiles the filter and makes its tests known to the connection, replacing those of the last
-/// one: a connection serves one query at a time.
-pub(super) fn condition(connection: &Connection, filter: &Filter) -> rusqlite::Result<Condition> {
-    let mut compiler = Compiler { params: Vec::new(), tests: Vec::new() };
-    let sql = compiler.expr(&filter.expr);
-    let Compiler { params, tests } = compiler;
-    register_terms(connection, &tests)?;
-    register_env(connection, &tests)?;
-    Ok(Condition { sql, params })
+/// Which command lines are tested.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Search {
+    /// All there are, before the first row is looked at.
+    #[default]
+    Everything,
+    /// That of each row that is looked at: where these are few, or the first matches are wanted.
+    EachRow,
 }
 
+/// Compiles the filter and makes its tests known to the connection, replacing those of the last
+/// one: a connection serves one query at a time.
+pub(super) fn condition(
+    connection: &Connection,
+    filter: &Filter,
+    search: Search,
+) -> rusqlite::Result<Condition> {
+    let mut compiler = Compiler { search, ..Compiler::default() };
+    let sql = compiler.expr(&filter.expr);
+    compiler.finish(connection, sql)
+}
+
+#[derive(Default)]
 struct Compiler {
+    search: Search,
     params: Vec<Value>,
     tests: Vec<(Form, Test)>,
 }
 
 impl Compiler {
+    fn finish(self, connection: &Connection, sql: String) -> rusqlite::Result<Condition> {
+        register_terms(connection, &self.tests)?;
+        register_env(connection, &self.tests)?;
+        Ok(Condition { sql, params: self.params })
+    }
+
     fn expr(&mut self, expr: &Expr) -> String {
         match expr {
             Expr::True => "1".to_owned(),
@@ -60,51 +81,22 @@ impl Compiler {
 
     fn term(&mut self, Term { field, test }: &Term) -> String {
         match home(*field) {
+            Home::Executable(of) => format!("p.executable IN ({})", self.executables_of(&of, test)),
             Home::Number(sql) => self.number(&sql, test),
             Home::Text(column) => {
                 let term = self.test(Form::Text, test, "value", "raw_bytes");
                 format!("p.{column} IN (SELECT id FROM text WHERE {term})")
             }
-            Home::Exe(form) => format!("p.executable IN ({})", self.executables(form, test)),
             Home::Name => self.name(test),
-            Home::Args(form) => format!("p.args IN ({})", self.args(form, test)),
+            Home::Args(form) => self.args("p.args", form, test),
             Home::Env => {
                 self.tests.push((Form::Strings, test.clone()));
                 let index = self.tests.len() - 1;
                 format!("p.env IN (SELECT id FROM env WHERE env_term({index}, value))")
             }
-            Home::ExeNumber(sql) => {
-                let test = self.number(sql, test);
-                format!(
-                    "p.executable IN (SELECT e.id FROM executable e WHERE e.mode != 0 AND {test})"
-                )
-            }
-            Home::ContentNumber(sql) => {
-                let test = self.number(sql, test);
-                format!("p.executable IN ({WITH_CONTENT} WHERE {test})")
-            }
-            Home::ContentText(sql) => {
-                let term = self.test(Form::Text, test, sql, "NULL");
-                format!("p.executable IN ({WITH_CONTENT} WHERE {term})")
-            }
             Home::ScriptText(sql) => {
                 let term = self.test(Form::Text, test, sql, "NULL");
                 format!("p.script_file IN ({WITH_CONTENT} WHERE {term})")
-            }
-            Home::Unread => {
-                let code = codes("e.unread", &Unread::ALL, |reason| {
-                    test.matches_text(reason.name().as_bytes())
-                });
-                format!(
-                    "p.executable IN (SELECT e.id FROM executable e WHERE e.binary IS NULL \
-                     AND {code})"
-                )
-            }
-            Home::PackageState => {
-                let code = codes("e.package_state", &PackageState::ALL, |state| {
-                    test.matches_text(state.name().as_bytes())
-                });
-                format!("p.executable IN ({WITH_CONTENT} WHERE e.package IS NOT NULL AND {code})")
             }
             Home::ContextNumber(sql) => {
                 let test = self.number(sql, test);
@@ -136,8 +128,8 @@ impl Compiler {
                 )
             }
             Home::ParentArgs => {
-                let args = self.args(Form::CommandLine, test);
-                format!("(SELECT q.args FROM process q WHERE q.id = p.parent) IN ({args})")
+                let parent = "(SELECT q.args FROM process q WHERE q.id = p.parent)";
+                self.args(parent, Form::CommandLine, test)
             }
             Home::Process => self.process(test, "p.pid", "p.start_boottime_ns", "1"),
             Home::ParentProcess => self.process(
@@ -157,6 +149,46 @@ impl Compiler {
                 let sql = truncated();
                 self.number(&sql, test)
             }
+        }
+    }
+
+    fn executables_of(&mut self, of: &OfExecutable, test: &Test) -> String {
+        let condition = match of {
+            OfExecutable::Path(form) => return self.executables(*form, test),
+            OfExecutable::Number(sql) => {
+                let test = self.number(sql, test);
+                return format!("SELECT e.id FROM executable e WHERE e.mode != 0 AND {test}");
+            }
+            OfExecutable::Unread => {
+                let code = codes("e.unread", &Unread::ALL, |reason| {
+                    test.matches_text(reason.name().as_bytes())
+                });
+                return format!("SELECT e.id FROM executable e WHERE e.binary IS NULL AND {code}");
+            }
+            OfExecutable::ContentNumber(sql) => self.number(sql, test),
+            OfExecutable::ContentText(sql) => self.test(Form::Text, test, sql, "NULL"),
+            OfExecutable::PackageState => {
+                let code = codes("e.package_state", &PackageState::ALL, |state| {
+                    test.matches_text(state.name().as_bytes())
+                });
+                format!("e.package IS NOT NULL AND {code}")
+            }
+        };
+        format!("{WITH_CONTENT} WHERE {condition}")
+    }
+
+    /// Those of all rows that pass, and perhaps of others; `None` where they do not tell.
+    fn possible_executables(&mut self, Term { field, test }: &Term) -> Option<String> {
+        match home(*field) {
+            Home::Executable(of) => Some(self.executables_of(&of, test)),
+            Home::Name => {
+                let by_path = self.executables(Form::BaseName, test);
+                let with_name = self.executables(Form::BaseName, &Test::Exists);
+                Some(format!(
+                    "{by_path} UNION ALL SELECT id FROM executable WHERE id NOT IN ({with_name})"
+                ))
+            }
+            _ => None,
         }
     }
 
@@ -196,17 +228,20 @@ impl Compiler {
         )
     }
 
-    fn args(&mut self, form: Form, test: &Test) -> String {
-        let term = self.test(form, test, "value", "raw_bytes");
-        format!("SELECT id FROM args WHERE {term}")
+    /// `id`: of the command line, as an expression.
+    fn args(&mut self, id: &str, form: Form, test: &Test) -> String {
+        let term = self.test(form, test, "a.value", "a.raw_bytes");
+        match self.search {
+            Search::Everything => format!("{id} IN (SELECT a.id FROM args a WHERE {term})"),
+            Search::EachRow => format!("(SELECT {term} FROM args a WHERE a.id = {id})"),
+        }
     }
 
     /// The last part of the path, or comm where there is none.
     fn name(&mut self, test: &Test) -> String {
         let by_path = self.executables(Form::BaseName, test);
         let by_comm = self.test(Form::Text, test, "value", "raw_bytes");
-        let all = Test::Exists;
-        let with_name = self.executables(Form::BaseName, &all);
+        let with_name = self.executables(Form::BaseName, &Test::Exists);
         format!(
             "(p.executable IN ({by_path}) OR (p.executable NOT IN ({with_name}) AND p.comm IN \
              (SELECT id FROM text WHERE {by_comm})))"

@@ -284,6 +284,7 @@ impl History {
     }
 
     pub(super) fn step(&mut self) -> bool {
+        while self.writer.prepare_searches().unwrap() {}
         let before = self.deleted();
         let has_more = self.retention.step(&mut self.writer, self.now_ns).unwrap();
         assert!(self.deleted() - before <= 256, "steps are small");

@@ -94,7 +94,10 @@ fn a_database_of_format_3_is_read_written_and_kept_small() {
     let mut retention = Retention::new(limits);
     let mut settle = |writer: &mut Writer, now_ns| while retention.step(writer, now_ns).unwrap() {};
     settle(&mut writer, sample::NOW);
+    while writer.prepare_searches().unwrap() {}
     check_whole(&writer.connection);
+    let signed = ids(&writer.connection, "SELECT count(*) FROM args_block")[0];
+    assert!(signed > 100, "what was there before is prepared for searches: {signed}");
     let left = ids(&writer.connection, "SELECT id FROM process ORDER BY id");
     assert_eq!(left[..3], [1, 300, 500], "what runs, and what an alert needs");
     // By segments of 256 rows, and after 512 they are younger.
