@@ -110,7 +110,7 @@ pub fn questions(path: &Path, part: &str) -> anyhow::Result<Vec<Timing>> {
     ask("totals, as health has them", &|| Ok(reader.totals(&control)?.records))?;
     ask("newest page", &|| page(""))?;
     ask("newest page, of a user", &|| page("user = carol"))?;
-    ask("newest page, of an executable that ran seldom", &|| page("exe = /usr/bin/tool-399"))?;
+    ask("newest page, of an executable that ran seldom", &|| page("exe = /usr/bin/tool-398"))?;
     ask("newest page, failed", &|| page("state = failed"))?;
     ask("processes that had a pid", &by_pid)?;
     ask("tree, 50 up and 3 down", &tree)?;

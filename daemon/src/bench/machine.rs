@@ -14,8 +14,9 @@ use common::record::{
     Container, Content, Context, End, Executable, FileContent, Namespaces, ObservedEnd, Parent,
     ParentSource, PathState, PathText, Record, Source, Strings, StringsState,
 };
+use common::rule::Level;
 
-use crate::store::{Batch, Finding, Pending, Writer};
+use crate::store::{Batch, Finding, NewAlert, Pending, Writer};
 
 /// Rows of one transaction.
 const BATCH: u64 = 4096;
@@ -28,6 +29,8 @@ const ALIVE: usize = 300;
 /// One in so many command lines has it.
 pub const NEEDLE: &str = "needle-in-the-hay";
 const NEEDLE_EVERY: u64 = 250_000;
+/// One in so many raises an alert.
+const ALERT_EVERY: u64 = 2_000;
 
 /// xorshift64*: the same numbers each time.
 struct Numbers(u64);
@@ -86,8 +89,10 @@ pub fn database(path: &Path, processes: u64) -> anyhow::Result<()> {
     let now_ns = i64::try_from(jiff::Timestamp::now().as_nanosecond()).context("read the clock")?;
     let mut machine = Machine::new(now_ns - (processes * STEP_NS).cast_signed());
     for from in (0..processes).step_by(BATCH as usize) {
-        let records = (from..(from + BATCH).min(processes)).map(|number| machine.process(number));
-        writer.write(&Batch { records: records.collect(), ..Batch::default() })?;
+        let numbers = from..(from + BATCH).min(processes);
+        let records: Vec<Pending> = numbers.map(|number| machine.process(number)).collect();
+        let alerts = records.iter().filter_map(|pending| alert(&pending.record)).collect();
+        writer.write(&Batch { records, alerts, ..Batch::default() })?;
         while writer.prepare_searches()? {}
         if from == 0 {
             writer.write(&Batch { findings: machine.contents(), ..Batch::default() })?;
@@ -239,6 +244,24 @@ impl Machine {
         };
         self.commands.iter().enumerate().filter_map(finding).collect()
     }
+}
+
+fn alert(record: &Record) -> Option<Arc<NewAlert>> {
+    let number = record.row.cast_unsigned();
+    number.is_multiple_of(ALERT_EVERY).then(|| {
+        Arc::new(NewAlert {
+            id: record.row / ALERT_EVERY.cast_signed(),
+            time_ns: record.time_ns,
+            rule_id: format!("rule-{}", number / ALERT_EVERY % 40),
+            title: "A rule of the made-up machine".to_owned(),
+            level: Level::Medium,
+            row: record.row,
+            likeness: record.row,
+            rule: b"{}".to_vec(),
+            snapshot: format!("{{\"n\":{number},\"padding\":\"{}\"}}", "x".repeat(3000))
+                .into_bytes(),
+        })
+    })
 }
 
 fn strings(bytes: Vec<u8>) -> Strings {

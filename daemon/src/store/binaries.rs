@@ -57,10 +57,7 @@ pub(crate) enum Named {
 /// Of hashes that are named when a beginning is not enough.
 const MOST_NAMED: usize = 10;
 
-const COLUMNS: &str = "b.*, r.runs AS all_runs, r.first_ns, r.last_ns, \
-    (SELECT count(*) FROM alert a JOIN process p ON p.id = a.process \
-     LEFT JOIN executable x ON x.id = p.executable LEFT JOIN executable s ON s.id = p.script_file \
-     WHERE x.binary = b.id OR s.binary = b.id) AS alerts";
+const COLUMNS: &str = "b.*, r.runs AS all_runs, r.first_ns, r.last_ns, a.alerts";
 
 /// How often and when each binary ran, over all its files, those that are deleted too.
 const RUNS: &str = "(SELECT binary, sum(runs) AS runs, min(first_ns) AS first_ns, \
@@ -68,6 +65,13 @@ const RUNS: &str = "(SELECT binary, sum(runs) AS runs, min(first_ns) AS first_ns
     (SELECT binary, runs, first_ns, last_ns, package FROM executable WHERE binary IS NOT NULL \
     UNION ALL SELECT id, past_runs, past_first_ns, past_last_ns, NULL FROM binary \
     WHERE past_runs > 0) GROUP BY binary)";
+
+/// How many alerts each binary raised, as executable or as script: all of them counted at once.
+const ALERTS: &str = "(SELECT binary, count(*) AS alerts FROM \
+    (SELECT a.id, e.binary FROM alert a JOIN process p ON p.id = a.process \
+    JOIN executable e ON e.id = p.executable WHERE e.binary IS NOT NULL \
+    UNION SELECT a.id, e.binary FROM alert a JOIN process p ON p.id = a.process \
+    JOIN executable e ON e.id = p.script_file WHERE e.binary IS NOT NULL) GROUP BY binary)";
 
 impl Reader {
     /// Hands each binary to `take`, until it says stop.
@@ -216,7 +220,7 @@ fn binaries(
     let unpackaged = if page.is_unpackaged { "AND ifnull(r.packaged, 0) = 0" } else { "" };
     let mut statement = connection.prepare(&format!(
         "SELECT {COLUMNS} FROM binary b LEFT JOIN {RUNS} r ON r.binary = b.id \
-         WHERE ifnull(r.first_ns, 0) >= ?1 {unpackaged} ORDER BY {order}"
+         LEFT JOIN {ALERTS} a ON a.binary = b.id WHERE ifnull(r.first_ns, 0) >= ?1 {unpackaged} ORDER BY {order}"
     ))?;
     let mut rows = statement.query([page.first_since_ns])?;
     let mut count = 0;
@@ -264,7 +268,8 @@ fn matching(connection: &Connection, filter: &Filter) -> rusqlite::Result<HashMa
 fn by_id(connection: &Connection, id: i64) -> rusqlite::Result<Binary> {
     connection
         .prepare_cached(&format!(
-            "SELECT {COLUMNS} FROM binary b LEFT JOIN {RUNS} r ON r.binary = b.id WHERE b.id = ?1"
+            "SELECT {COLUMNS} FROM binary b LEFT JOIN {RUNS} r ON r.binary = b.id \
+             LEFT JOIN {ALERTS} a ON a.binary = b.id WHERE b.id = ?1"
         ))?
         .query_row([id], |row| binary(connection, row))
 }
