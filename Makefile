@@ -120,6 +120,18 @@ fuzz: ## Seek inputs that break something (FUZZ="http elf" SECONDS=600)
 			-max_total_time=$(SECONDS) -max_len=16384 -timeout=20 -rss_limit_mb=4096 || exit; \
 	done
 
+# What is known of weaknesses is asked of the database that is on the machine, if any: "cargo deny
+# fetch db" brings it there.
+.PHONY: audit
+audit: ## Look at the crates that are used: licences, origins, duplicates, known weaknesses
+	@packaging/install-deps audit
+	$(TARGET)/tools/bin/cargo-deny check licenses bans sources
+	@if [ -d "$${CARGO_HOME:-$$HOME/.cargo}/advisory-dbs" ]; then \
+		$(TARGET)/tools/bin/cargo-deny check --disable-fetch advisories; \
+	else \
+		echo 'known weaknesses: not looked at, for there is no database; get it with: $(TARGET)/tools/bin/cargo-deny fetch db'; \
+	fi
+
 .PHONY: bench
 bench: export BPF_RECORDERD := $(TARGET)/release/bpf-recorderd
 bench: export BPFCTL := $(TARGET)/release/bpfctl
