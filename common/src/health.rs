@@ -139,6 +139,9 @@ pub struct Files {
     pub kept_bytes: u64,
     /// Copies removed to make room.
     pub evicted: u64,
+    /// Copies that the database knew of, and that were not there.
+    #[serde(default)]
+    pub disappeared: u64,
     /// Why no copies can be kept at present.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trouble: Option<String>,

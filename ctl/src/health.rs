@@ -255,6 +255,9 @@ fn files(page: &mut Page<'_>, files: &Files) {
     let copies = format!("{}, {} on disk", number(files.kept), size(files.kept_bytes));
     page.field("copies", &copies);
     page.field("removed for room", &number(files.evicted));
+    if files.disappeared > 0 {
+        lost_field(page, "disappeared", files.disappeared, " copies: somebody removed them");
+    }
 }
 
 fn store(page: &mut Page<'_>, health: &Health, screen: &Screen) {
@@ -407,6 +410,7 @@ losses, in this run
             not_judged: 1,
             kept: 3,
             kept_bytes: 5 << 20,
+            disappeared: 2,
             ..Files::default()
         };
         let page = health_page(&health, &[], &Screen::plain(None));
@@ -420,6 +424,7 @@ executed files, in this run
   not judged        !! 1 events, by rules that ask for a hash
   copies            3, 5.0 MiB on disk
   removed for room  0
+  disappeared       !! 2 copies: somebody removed them
 ";
         assert!(page.contains(expected), "{page}");
     }

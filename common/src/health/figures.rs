@@ -272,6 +272,10 @@ fn files(files: &Files) -> Group {
     group.count(Tone::Warning, "too many at once", files.not_asked, "files", "they have no hash");
     group.plain("copies kept", format!("{}, {}", number(files.kept), size(files.kept_bytes)));
     group.plain("removed for room", number(files.evicted));
+    if files.disappeared > 0 {
+        let advice = "somebody removed them";
+        group.count(Tone::Warning, "disappeared", files.disappeared, "copies", advice);
+    }
     if let Some(trouble) = &files.trouble {
         group.told(Tone::Warning, "copies", line(trouble), "until then no copies are kept");
     }

@@ -6,8 +6,9 @@ use std::fs::File;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc::Receiver;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use common::binary::Unread;
 use common::record::{Content, Executable, FileContent, FileIdentity};
@@ -25,6 +26,8 @@ use crate::sensor::opening::Way;
 const MOST_ATTEMPTS: usize = 3;
 /// Larger files, and those of processes that ran already, are read by another thread.
 const SMALL_BYTES: u64 = 8 << 20;
+/// How often it is looked whether the copies are still there.
+const LOOK: Duration = Duration::from_secs(5);
 
 /// An open file to be read.
 pub(super) struct Job {
@@ -64,10 +67,31 @@ impl Keeper {
     pub(super) fn run(self, jobs: &Receiver<Box<Job>>) {
         yield_to_others();
         while let Ok(job) = jobs.recv() {
-            let answer = self.keep(*job);
-            self.stock.publish(&answer.content);
-            self.pipeline.found(Found::Answer(Box::new(answer)));
+            self.answer(*job);
         }
+    }
+
+    /// As [`Self::run`], and sees to the copies that are kept already.
+    pub(super) fn run_and_look_after(self, jobs: &Receiver<Box<Job>>) {
+        yield_to_others();
+        let mut next_look = Instant::now();
+        loop {
+            if Instant::now() >= next_look {
+                self.stock.look_after();
+                next_look = Instant::now() + LOOK;
+            }
+            match jobs.recv_timeout(next_look.saturating_duration_since(Instant::now())) {
+                Ok(job) => self.answer(*job),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+        }
+    }
+
+    fn answer(&self, job: Job) {
+        let answer = self.keep(job);
+        self.stock.publish(&answer.content);
+        self.pipeline.found(Found::Answer(Box::new(answer)));
     }
 
     fn keep(&self, job: Job) -> Answer {

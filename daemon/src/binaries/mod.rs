@@ -16,12 +16,14 @@ mod keeper;
 mod opener;
 #[cfg(feature = "capture")]
 mod package;
+mod present;
 #[cfg(feature = "capture")]
 mod stock;
 mod vault;
 
 #[cfg(all(feature = "capture", any(test, feature = "fuzz")))]
 pub(crate) use elf::{check_bounds, facts};
+pub(crate) use present::Present;
 pub(crate) use vault::{CheckError, Vault};
 
 /// Name of the vault in the data directory.
@@ -33,6 +35,7 @@ pub(crate) use self::threads::*;
 #[cfg(feature = "capture")]
 mod threads {
     use std::os::fd::OwnedFd;
+    use std::path::PathBuf;
     use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
     use std::sync::{Arc, Mutex};
 
@@ -162,25 +165,29 @@ mod threads {
             self,
             broker: OwnedFd,
             settings: &settings::Binaries,
-            vault: Option<Arc<super::Vault>>,
+            vault: super::Present,
+            directory: PathBuf,
             reader: Reader,
             pipeline: Handle,
         ) -> std::io::Result<()> {
             let (urgent, soon) = sync_channel(MOST_OPEN);
             let (patient, later) = sync_channel(MOST_OPEN);
-            let figures = self.figures.clone();
-            let stock =
-                Stock::new(vault, settings.clone(), reader.clone(), pipeline.clone(), figures);
-            let stock = Arc::new(stock);
-            let keeper = Keeper::new(stock.clone(), pipeline.clone());
+            let stock = Arc::new(Stock::new(
+                vault,
+                directory,
+                settings.clone(),
+                reader.clone(),
+                pipeline.clone(),
+                self.figures.clone(),
+            ));
+            let keeper = Keeper::new(stock, pipeline.clone());
             let second = keeper.clone();
             std::thread::Builder::new()
                 .name("keeper".to_owned())
                 .spawn(move || keeper.run(&soon))?;
-            std::thread::Builder::new().name("keeper-large".to_owned()).spawn(move || {
-                stock.take_stock();
-                second.run(&later);
-            })?;
+            std::thread::Builder::new()
+                .name("keeper-large".to_owned())
+                .spawn(move || second.run_and_look_after(&later))?;
             let jobs = Jobs { urgent, patient };
             let opener = opener::Opener::new(broker, jobs, reader, pipeline, self.figures.clone());
             std::thread::Builder::new()

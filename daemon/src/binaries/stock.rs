@@ -1,6 +1,8 @@
 //! What lies in the vault, what may be added, and what has to go for it.
 
 use std::collections::{HashMap, VecDeque};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -9,7 +11,7 @@ use common::record::{Content, FileContent};
 
 use super::intake::{self, Taken};
 use super::vault::Vault;
-use super::{Figures, Found, count, elf};
+use super::{Figures, Found, Present, count, elf};
 use crate::recorder::pipeline::Handle;
 use crate::settings;
 use crate::store::{Control, Reader};
@@ -24,13 +26,17 @@ const BATCH: Duration = Duration::from_millis(150);
 const FULL: Duration = Duration::from_secs(10);
 
 pub(super) struct Stock {
-    /// `None` where no copy can be kept.
-    vault: Option<Arc<Vault>>,
+    vault: Present,
+    directory: PathBuf,
     settings: settings::Binaries,
     reader: Reader,
     pipeline: Handle,
     figures: Figures,
     accounts: Mutex<Accounts>,
+    /// Held by whoever puts another vault in place.
+    renewal: Mutex<()>,
+    /// What lies in the vault is still to be compared with what the database says.
+    is_unknown: AtomicBool,
 }
 
 #[derive(Default)]
@@ -58,13 +64,13 @@ impl Accounts {
 /// Room for one copy, until it is dropped.
 pub(super) struct Place<'s> {
     stock: &'s Stock,
-    vault: &'s Vault,
+    vault: Arc<Vault>,
     bytes: u64,
 }
 
 impl Place<'_> {
     pub(super) fn vault(&self) -> &Vault {
-        self.vault
+        &self.vault
     }
 }
 
@@ -76,13 +82,73 @@ impl Drop for Place<'_> {
 
 impl Stock {
     pub(super) fn new(
-        vault: Option<Arc<Vault>>,
+        vault: Present,
+        directory: PathBuf,
         settings: settings::Binaries,
         reader: Reader,
         pipeline: Handle,
         figures: Figures,
     ) -> Self {
-        Self { vault, settings, reader, pipeline, figures, accounts: Mutex::default() }
+        Self {
+            vault,
+            directory,
+            settings,
+            reader,
+            pipeline,
+            figures,
+            accounts: Mutex::default(),
+            renewal: Mutex::default(),
+            is_unknown: AtomicBool::new(true),
+        }
+    }
+
+    /// The vault in its place, and `None` where there can be none; health says why.
+    fn vault(&self) -> Option<Arc<Vault>> {
+        self.in_place().or_else(|| self.renew())
+    }
+
+    fn in_place(&self) -> Option<Arc<Vault>> {
+        self.vault.get().filter(|vault| vault.is_in_place())
+    }
+
+    /// Makes a vault where there is none, or none any more. What lies in the directory that is
+    /// there now is looked at later, by whoever has time.
+    fn renew(&self) -> Option<Arc<Vault>> {
+        let _renewal = self.renewal.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(vault) = self.in_place() {
+            return Some(vault);
+        }
+        let renewed = Vault::create(&self.directory).map(Arc::new);
+        let trouble = renewed.as_ref().err().map(ToString::to_string);
+        let is_news = self.figures.lock().is_ok_and(|mut figures| {
+            std::mem::replace(&mut figures.trouble, trouble.clone()) != trouble
+        });
+        match &trouble {
+            Some(trouble) if is_news => tracing::error!("executed files are not kept: {trouble}"),
+            Some(_) => {}
+            None => tracing::warn!(
+                "{} was removed or replaced: copies are kept in the directory that is there now",
+                self.directory.display()
+            ),
+        }
+        let renewed = renewed.ok();
+        self.vault.set(renewed.clone());
+        let mut accounts = self.accounts();
+        *accounts = Accounts { reserved_bytes: accounts.reserved_bytes, ..Accounts::default() };
+        self.is_unknown.store(true, Ordering::Relaxed);
+        renewed
+    }
+
+    /// Notices that the vault was taken away, though nothing is executed, and what it lost.
+    pub(super) fn look_after(&self) {
+        if self.settings.total_limit_bytes == 0 {
+            return;
+        }
+        if let Some(vault) = self.vault()
+            && self.is_unknown.swap(false, Ordering::Relaxed)
+        {
+            self.take_stock(&vault);
+        }
     }
 
     /// Whoever panicked while it had them changed one figure at most.
@@ -116,7 +182,7 @@ impl Stock {
         if limit == 0 {
             return Err(Storage::NotKept);
         }
-        let vault = self.vault.as_deref().ok_or(Storage::Failed)?;
+        let vault = self.vault().ok_or(Storage::Failed)?;
         if bytes > limit {
             return Err(Storage::NoRoom);
         }
@@ -129,7 +195,7 @@ impl Stock {
         if is_full && accounts.full_until.is_some_and(|until| Instant::now() < until) {
             return Err(Storage::NoRoom);
         }
-        let evicted = self.evict(vault, &mut accounts, limit - bytes);
+        let evicted = self.evict(&vault, &mut accounts, limit - bytes);
         let has_room = accounts.kept_bytes + accounts.reserved_bytes <= limit - bytes;
         if has_room {
             accounts.reserved_bytes += bytes;
@@ -147,7 +213,7 @@ impl Stock {
     /// What became of a content that was read: it may have been kept before, whatever there is room
     /// for now, and it may have been evicted while it was read again.
     pub(super) fn settle(&self, taken: &mut Taken) {
-        let Some(vault) = self.vault.as_deref() else { return };
+        let Some(vault) = self.vault.get() else { return };
         let mut accounts = self.accounts();
         match vault.has(&taken.hashes.sha256) {
             Some(bytes) => {
@@ -224,8 +290,7 @@ impl Stock {
     }
 
     /// Compares what lies in the vault with what the database says.
-    pub(super) fn take_stock(&self) {
-        let Some(vault) = self.vault.as_deref() else { return };
+    fn take_stock(&self, vault: &Vault) {
         let mut accounts = self.accounts();
         let (stored, said) = match (vault.contents(), self.reader.kept(&Control::default())) {
             (Ok(stored), Ok(said)) => (stored, said),
@@ -240,6 +305,9 @@ impl Stock {
         drop(accounts);
         if !missing.is_empty() {
             tracing::warn!("{} copies of executed files have disappeared", missing.len());
+            if let Ok(mut figures) = self.figures.lock() {
+                figures.disappeared += missing.len() as u64;
+            }
             self.pipeline.found(Found::Copies { sha256: missing, storage: Storage::Damaged });
         }
         for stored in stored.iter().filter(|stored| !said.contains(&stored.sha256)) {

@@ -286,7 +286,7 @@ impl Service {
     }
 
     fn vault(&self) -> Result<Arc<Vault>, Error> {
-        self.inner.vault.clone().ok_or_else(|| {
+        self.inner.vault.get().ok_or_else(|| {
             Error::NotKept(
                 "no copies are kept here: see binary-total-limit, and bpfctl health".to_owned(),
             )
@@ -319,7 +319,7 @@ impl Service {
         let is_for_good = matches!(error, CheckError::Damaged(_) | CheckError::Missing);
         if let (Some(live), true) = (&self.inner.live, is_for_good) {
             // So that a good one can be kept when the file runs again.
-            if let Some(vault) = &self.inner.vault
+            if let Some(vault) = self.inner.vault.get()
                 && let Err(error) = vault.remove(sha256)
             {
                 tracing::error!("the damaged copy of {sha256} cannot be removed: {error}");

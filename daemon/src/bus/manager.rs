@@ -220,6 +220,13 @@ impl Service {
             if let Some(trouble) = &files.trouble {
                 warnings.push(format!("executed files are not kept: {trouble}"));
             }
+            if files.disappeared > 0 {
+                warnings.push(format!(
+                    "{} copies of executed files have disappeared: somebody removed them, see \
+                     bpfctl binaries",
+                    files.disappeared
+                ));
+            }
             if files.not_asked > 0 {
                 warnings.push(format!(
                     "{} executed files were not looked at: too many at once",

@@ -46,7 +46,7 @@ use self::processes::Processes;
 use self::rules::Rules;
 use self::sessions::Holder;
 use self::web::Web;
-use crate::binaries::{DIRECTORY, Vault};
+use crate::binaries::{DIRECTORY, Present, Vault};
 #[cfg(feature = "capture")]
 use crate::recorder::link::Link;
 #[cfg(feature = "capture")]
@@ -72,7 +72,7 @@ struct Inner {
     reader: Reader,
     database: PathBuf,
     /// Copies of executed files, where there are any.
-    vault: Option<Arc<Vault>>,
+    vault: Present,
     since_ns: i64,
     queries: Arc<Semaphore>,
     /// Where the web page is, which is not here.
@@ -101,7 +101,7 @@ impl Service {
         rules: crate::rules::Handle,
         sensor: Link,
         database: &Path,
-        vault: Option<Arc<Vault>>,
+        vault: Present,
         web: settings::Web,
     ) -> Self {
         let live = Live {
@@ -117,7 +117,7 @@ impl Service {
     pub(crate) fn recorded(reader: Reader, database: &Path, web: settings::Web) -> Self {
         // Copies lie beside the database they belong to.
         let directory = database.parent().unwrap_or(Path::new(".")).join(DIRECTORY);
-        let vault = Vault::existing(&directory).map(Arc::new).ok();
+        let vault = Present::new(Vault::existing(&directory).ok());
         Self::new(
             reader,
             database,
@@ -131,7 +131,7 @@ impl Service {
     fn new(
         reader: Reader,
         database: &Path,
-        vault: Option<Arc<Vault>>,
+        vault: Present,
         web: settings::Web,
         #[cfg(feature = "capture")] live: Option<Live>,
     ) -> Self {

@@ -29,7 +29,6 @@ mod tracker_tests;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -49,7 +48,7 @@ use self::pipeline::Pipeline;
 pub(crate) use self::progress::Progress;
 use self::sequence::Sequences;
 pub(crate) use self::tracker::Tracker;
-use crate::binaries::{Binaries, Figures, Vault};
+use crate::binaries::{Binaries, Figures, Present, Vault};
 use crate::bus;
 use crate::enrich::environment::Policy;
 use crate::rules::Rules;
@@ -170,9 +169,10 @@ fn record(
     let link = Link::start(socket).context("listen to the sensor")?;
     let (mut pipeline, handle) =
         Pipeline::new(ring, shared, tracker, writer, link.clone(), &sources.ring, from)?;
-    let vault = open_vault(&from.data_dir, limits, &figures);
+    let copies = from.data_dir.join(crate::binaries::DIRECTORY);
+    let vault = Present::new(open_vault(&copies, limits, &figures));
     binaries
-        .start(broker, limits, vault.clone(), reader.clone(), handle.clone())
+        .start(broker, limits, vault.clone(), copies, reader.clone(), handle.clone())
         .context("start the threads that read executed files")?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
@@ -285,15 +285,15 @@ fn raise_descriptor_limit() {
 
 /// `None` where no copy can be, or shall be, kept; health says why.
 fn open_vault(
-    data_dir: &std::path::Path,
+    directory: &std::path::Path,
     limits: &settings::Binaries,
     figures: &Figures,
-) -> Option<Arc<Vault>> {
+) -> Option<Vault> {
     if limits.total_limit_bytes == 0 {
         return None;
     }
-    match Vault::create(&data_dir.join(crate::binaries::DIRECTORY)) {
-        Ok(vault) => Some(Arc::new(vault)),
+    match Vault::create(directory) {
+        Ok(vault) => Some(vault),
         Err(error) => {
             tracing::error!("executed files are not kept: {error}");
             if let Ok(mut figures) = figures.lock() {

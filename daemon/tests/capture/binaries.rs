@@ -2,6 +2,7 @@
 
 mod identity;
 mod reading;
+mod removed;
 mod vault;
 
 use std::fs::{self, File};

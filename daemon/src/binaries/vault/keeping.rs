@@ -12,7 +12,7 @@ use nix::NixPath;
 use nix::dir::Dir;
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, AtFlags};
-use nix::sys::stat::{Mode, SFlag, fstat, fstatat, mkdirat};
+use nix::sys::stat::{FileStat, Mode, SFlag, fstat, fstatat, mkdirat};
 use nix::sys::statvfs::fstatvfs;
 use nix::unistd::{Uid, UnlinkatFlags, unlinkat};
 
@@ -50,6 +50,15 @@ impl Vault {
         let (next_name, foreign_names) = (AtomicU64::new(0), Once::new());
         let keeping = Keeping { incoming, path, next_name, foreign_names };
         Ok(Self { root, keeping: Some(keeping) })
+    }
+
+    /// Whether its directories are those that others find: what is put into one that was removed or
+    /// moved away, nobody finds. What cannot be looked at is not known to be gone.
+    pub(crate) fn is_in_place(&self) -> bool {
+        self.keeping.as_ref().is_none_or(|keeping| {
+            is_found(&self.root, AT_FDCWD, &*keeping.path)
+                && is_found(&keeping.incoming, &self.root, INCOMING)
+        })
     }
 
     /// All copies, by hash. What else lies in the directory is left alone, and told of once.
@@ -156,6 +165,14 @@ fn own_directory(at: impl AsFd, name: &Path, path: &Path) -> Result<OwnedFd, Vau
         return Err(VaultError::OthersWrite { path, mode });
     }
     Ok(directory)
+}
+
+fn is_found<P: NixPath + ?Sized>(directory: &OwnedFd, at: impl AsFd, name: &P) -> bool {
+    let identity = |of: FileStat| (of.st_dev, of.st_ino);
+    match fstatat(at, name, AtFlags::AT_SYMLINK_NOFOLLOW) {
+        Ok(found) => fstat(directory).is_ok_and(|own| identity(own) == identity(found)),
+        Err(errno) => !matches!(errno, Errno::ENOENT | Errno::ENOTDIR),
+    }
 }
 
 pub(super) fn make_directory<P: NixPath + ?Sized>(at: impl AsFd, name: &P) -> nix::Result<()> {
