@@ -180,6 +180,8 @@ impl Service {
             if health.capture.is_none() {
                 warnings.push("the recording does not answer: see the daemon's log".to_owned());
             }
+            let troubles = live.rules.troubles().into_iter();
+            warnings.extend(troubles.map(|trouble| format!("rules may be missing: {trouble}")));
         }
         if let Some(retention) = &health.store.retention {
             if let Some(unmet) = &retention.unmet {

@@ -207,7 +207,7 @@ impl Service {
     }
 
     async fn reload_rules(&self) -> Result<(), Error> {
-        self.rules()?.reload().await.ok_or_else(no_rules_thread)
+        self.rules()?.accept().await.ok_or_else(no_rules_thread)
     }
 
     async fn validate_rules(&self, name: String, content: Vec<u8>) -> Result<String, Error> {

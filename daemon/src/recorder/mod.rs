@@ -247,7 +247,7 @@ async fn end_of(link: &Link, rules: &crate::rules::Handle, from: &Inheritance) -
             next = link.order_after(order) => order = next,
             () = link.reload() => {
                 // Blocks for the compilation; answers to people go on meanwhile.
-                rules.reload().await;
+                rules.accept().await;
                 continue;
             }
         }

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use common::rule::Origin;
@@ -18,14 +18,71 @@ const MOST_BYTES: usize = 64 << 20;
 pub(super) struct Directory {
     pub(super) origin: Origin,
     pub(super) path: PathBuf,
+    /// Files of rules that were in it when it was there last.
+    known_files: usize,
+    /// Device and inode of what was read last; `None` if there was nothing.
+    read: Identity,
+}
+
+type Identity = Option<(u64, u64)>;
+
+/// What a directory has.
+#[derive(Default)]
+pub(super) struct Found {
+    /// Every file of rules, in the order of their names.
+    pub(super) sources: Vec<Source>,
+    /// Why rules may be missing.
+    pub(super) troubles: Vec<String>,
 }
 
 impl Directory {
-    /// Every file of rules in it, in the order of their names. One that is not there has none.
-    pub(super) fn read(&self) -> Vec<Source> {
+    pub(super) fn new(origin: Origin, path: &Path) -> Self {
+        Self { origin, path: path.to_owned(), known_files: 0, read: None }
+    }
+
+    /// Takes it as it is: one that is gone is not missed any more.
+    pub(super) fn accept(&mut self) {
+        self.known_files = 0;
+    }
+
+    /// The directory that is there now.
+    pub(super) fn identity(&self) -> Identity {
+        let found = fs::metadata(&self.path).ok().filter(fs::Metadata::is_dir);
+        found.map(|meta| (meta.dev(), meta.ino()))
+    }
+
+    /// Another than the one that was read last: it came, went, or was replaced.
+    pub(super) fn is_another(&self) -> bool {
+        self.identity() != self.read
+    }
+
+    /// One that was never there has none, and that is no trouble.
+    pub(super) fn read(&mut self) -> Found {
+        self.read = self.identity();
         let mut names = Vec::new();
-        self.list(&self.path, 0, &mut names);
+        let mut troubles = Vec::new();
+        match fs::symlink_metadata(&self.path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                if self.known_files > 0 {
+                    troubles.push(format!(
+                        "{} is gone, and with it {} files of rules: put it back, or reload \
+                         the service to take it as it is",
+                        self.path.display(),
+                        self.known_files
+                    ));
+                }
+                return Found { sources: Vec::new(), troubles };
+            }
+            _ => self.list(&self.path, 0, &mut names, &mut troubles),
+        }
         names.sort();
+        // What cannot be read is still missed when it is gone.
+        let missed = if troubles.is_empty() { 0 } else { self.known_files };
+        self.known_files = names.len().max(missed);
+        Found { sources: self.read_files(names), troubles }
+    }
+
+    fn read_files(&self, names: Vec<PathBuf>) -> Vec<Source> {
         if names.len() >= MOST_FILES {
             tracing::warn!("{}: only {MOST_FILES} files are looked at", self.path.display());
         }
@@ -47,12 +104,19 @@ impl Directory {
             .collect()
     }
 
-    fn list(&self, directory: &Path, depth: usize, names: &mut Vec<PathBuf>) {
+    fn list(
+        &self,
+        directory: &Path,
+        depth: usize,
+        names: &mut Vec<PathBuf>,
+        troubles: &mut Vec<String>,
+    ) {
         let entries = match fs::read_dir(directory) {
             Ok(entries) => entries,
-            Err(error) if error.kind() == io::ErrorKind::NotFound && depth == 0 => return,
+            // Removed meanwhile.
+            Err(error) if error.kind() == io::ErrorKind::NotFound && depth > 0 => return,
             Err(error) => {
-                tracing::warn!("rules in {} cannot be read: {error}", directory.display());
+                troubles.push(format!("{} cannot be read: {error}", directory.display()));
                 return;
             }
         };
@@ -66,7 +130,7 @@ impl Directory {
             if is_directory && depth >= MOST_DEPTH {
                 tracing::warn!("{}: nested too deep for rules", path.display());
             } else if is_directory {
-                self.list(&path, depth + 1, names);
+                self.list(&path, depth + 1, names, troubles);
             } else if is_rule_file(&path) && names.len() < MOST_FILES {
                 names.push(path);
             }
@@ -139,7 +203,7 @@ mod tests {
     use super::*;
 
     fn directory(path: &Path) -> Directory {
-        Directory { origin: Origin::Admin, path: path.to_owned() }
+        Directory::new(Origin::Admin, path)
     }
 
     #[test]
@@ -153,24 +217,54 @@ mod tests {
         std::os::unix::fs::symlink(root, root.join("circle")).unwrap();
         std::os::unix::fs::symlink(root.join("nowhere"), root.join("broken.yml")).unwrap();
         nix::unistd::mkfifo(&root.join("fifo.yml"), nix::sys::stat::Mode::S_IRWXU).unwrap();
-        let found = directory(root).read();
+        let found = directory(root).read().sources;
         let names: Vec<&str> = found.iter().map(|source| &*source.file).collect();
         assert_eq!(names, ["a.yaml", "b/deep/c.YML", "broken.yml", "fifo.yml", "z.yml"]);
         assert_eq!(found[0].content.as_deref(), Ok(&b"a.yaml"[..]));
         assert!(found[2].content.as_ref().unwrap_err().contains("cannot be read"));
         assert!(found[3].content.as_ref().unwrap_err().contains("not a file"));
-        assert!(directory(&root.join("absent")).read().is_empty());
+        let absent = directory(&root.join("absent")).read();
+        assert!(absent.sources.is_empty() && absent.troubles.is_empty());
     }
 
     #[test]
     fn a_file_is_replaced_whole() {
         let scratch = tempfile::tempdir().unwrap();
-        let directory = directory(&scratch.path().join("rules"));
+        let mut directory = directory(&scratch.path().join("rules"));
         directory.write("a.yml", b"one").unwrap();
         directory.write("a.yml", b"two").unwrap();
-        assert_eq!(directory.read()[0].content.as_deref(), Ok(&b"two"[..]));
+        assert_eq!(directory.read().sources[0].content.as_deref(), Ok(&b"two"[..]));
         directory.remove("a.yml").unwrap();
-        assert!(directory.read().is_empty());
+        assert!(directory.read().sources.is_empty());
+    }
+
+    #[test]
+    fn one_that_goes_away_is_missed_until_that_is_accepted() {
+        let scratch = tempfile::tempdir().unwrap();
+        let path = scratch.path().join("rules");
+        let mut directory = directory(&path);
+        let mut troubles = || directory.read().troubles;
+        fs::create_dir(&path).unwrap();
+        assert!(troubles().is_empty());
+        fs::remove_dir(&path).unwrap();
+        assert!(troubles().is_empty(), "it had no rules");
+        fs::create_dir(&path).unwrap();
+        fs::write(path.join("a.yml"), "").unwrap();
+        assert!(troubles().is_empty());
+        fs::rename(&path, scratch.path().join("aside")).unwrap();
+        for _ in 0..2 {
+            assert!(troubles()[0].contains("is gone, and with it 1 files"));
+        }
+        fs::write(&path, "").unwrap();
+        assert!(troubles()[0].contains("cannot be read"));
+        fs::remove_file(&path).unwrap();
+        assert!(troubles()[0].contains("is gone"));
+        fs::rename(scratch.path().join("aside"), &path).unwrap();
+        assert!(troubles().is_empty());
+        fs::remove_dir_all(&path).unwrap();
+        assert!(!troubles().is_empty());
+        directory.accept();
+        assert!(directory.read().troubles.is_empty());
     }
 
     #[test]

@@ -34,26 +34,28 @@ pub(crate) struct Rules {
     reader: Reader,
     tried: Tried,
     entries: Vec<Entry>,
+    troubles: Vec<String>,
 }
 
 impl Rules {
     /// Reads and compiles all there is.
     pub(crate) fn load(from: &Detection, data_dir: &Path, reader: Reader) -> (Self, Ruleset) {
-        let of = |origin, path: &Path| Directory { origin, path: path.to_owned() };
-        let directories = vec![
-            of(Origin::Shipped, &from.shipped_rules),
-            of(Origin::Admin, &from.admin_rules),
-            of(Origin::Uploaded, &data_dir.join("rules")),
+        let mut directories = vec![
+            Directory::new(Origin::Shipped, &from.shipped_rules),
+            Directory::new(Origin::Admin, &from.admin_rules),
+            Directory::new(Origin::Uploaded, &data_dir.join("rules")),
         ];
         let mut tried = Tried::default();
-        let Compiled { entries, ruleset } = compile(&directories, &reader, &mut tried);
-        tell(&entries, &ruleset);
-        (Self { directories, reader, tried, entries }, ruleset)
+        let (Compiled { entries, ruleset }, troubles) =
+            compile(&mut directories, &reader, &mut tried);
+        tell(&entries, &ruleset, &troubles);
+        (Self { directories, reader, tried, entries, troubles }, ruleset)
     }
 
     /// Watches the directories from now on, until told to stop.
     pub(crate) fn start(self, pipeline: Pipeline) -> std::io::Result<(Handle, JoinHandle<()>)> {
         let catalogue = Arc::new(Mutex::new(Arc::new(self.entries)));
+        let troubles = Arc::new(Mutex::new(self.troubles));
         let (changed, is_changed) = watch::channel(0);
         let (orders, thread) = Worker {
             directories: self.directories,
@@ -61,28 +63,46 @@ impl Rules {
             tried: self.tried,
             pipeline,
             catalogue: catalogue.clone(),
+            troubles: troubles.clone(),
             changed,
         }
         .start()?;
-        Ok((Handle { orders, catalogue, is_changed }, thread))
+        Ok((Handle { orders, catalogue, troubles, is_changed }, thread))
     }
 }
 
-fn compile(directories: &[Directory], reader: &Reader, tried: &mut Tried) -> Compiled {
-    let sources: Vec<_> = directories.iter().flat_map(Directory::read).collect();
+/// And why rules may be missing.
+fn compile(
+    directories: &mut [Directory],
+    reader: &Reader,
+    tried: &mut Tried,
+) -> (Compiled, Vec<String>) {
+    let (mut sources, mut troubles) = (Vec::new(), Vec::new());
+    for directory in directories {
+        let found = directory.read();
+        sources.extend(found.sources);
+        troubles.extend(found.troubles);
+    }
     let switches = reader.rule_switches(&Control::default()).unwrap_or_else(|error| {
         tracing::error!("which rules are switched off cannot be read: {error}");
         HashMap::new()
     });
-    detect::compile(&sources, Some(&switches), tried)
+    (detect::compile(&sources, Some(&switches), tried), troubles)
 }
 
 /// The files of rules of a directory.
 pub(crate) fn sources(directory: &Path) -> Vec<Source> {
-    Directory { origin: Origin::Admin, path: directory.to_owned() }.read()
+    let found = Directory::new(Origin::Admin, directory).read();
+    for trouble in found.troubles {
+        tracing::warn!("rules: {trouble}");
+    }
+    found.sources
 }
 
-fn tell(entries: &[Entry], ruleset: &Ruleset) {
+fn tell(entries: &[Entry], ruleset: &Ruleset, troubles: &[String]) {
+    for trouble in troubles {
+        tracing::warn!("rules: {trouble}");
+    }
     let is_unusable =
         |entry: &&Entry| matches!(entry.info.state, RuleState::Unusable | RuleState::Inert);
     let unusable = entries.iter().filter(is_unusable).count();
@@ -103,6 +123,7 @@ fn tell(entries: &[Entry], ruleset: &Ruleset) {
 pub(crate) struct Handle {
     orders: SyncSender<Order>,
     catalogue: Arc<Mutex<Arc<Vec<Entry>>>>,
+    troubles: Arc<Mutex<Vec<String>>>,
     is_changed: watch::Receiver<u64>,
 }
 
@@ -183,9 +204,19 @@ impl Handle {
         found
     }
 
+    /// Why rules may be missing, as of when the directories were read last.
+    pub(crate) fn troubles(&self) -> Vec<String> {
+        self.troubles.lock().map_or_else(|_| Vec::new(), |troubles| troubles.clone())
+    }
+
     /// Reads everything anew; returns when it is in force. `None` if the thread has ended.
     pub(crate) async fn reload(&self) -> Option<()> {
         self.ask(Order::Reload).await
+    }
+
+    /// As [`Self::reload`], for somebody who says that the directories are as they should be.
+    pub(crate) async fn accept(&self) -> Option<()> {
+        self.ask(Order::Accept).await
     }
 
     pub(crate) async fn upload(&self, name: String, content: Vec<u8>) -> Option<Report> {

@@ -1,9 +1,7 @@
 //! The thread that owns the rules.
 
 use std::collections::BTreeMap;
-use std::fs::Metadata;
-use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
@@ -29,6 +27,8 @@ const LOOK_AGAIN: Duration = Duration::from_secs(10);
 
 pub(super) enum Order {
     Reload(oneshot::Sender<()>),
+    /// As above, and a directory that is gone is not missed any more.
+    Accept(oneshot::Sender<()>),
     Upload {
         name: String,
         content: Vec<u8>,
@@ -49,6 +49,7 @@ pub(super) struct Worker {
     pub(super) tried: Tried,
     pub(super) pipeline: Pipeline,
     pub(super) catalogue: Arc<Mutex<Arc<Vec<Entry>>>>,
+    pub(super) troubles: Arc<Mutex<Vec<String>>>,
     pub(super) changed: watch::Sender<u64>,
 }
 
@@ -74,7 +75,11 @@ impl Worker {
             };
             match orders.recv_timeout(wait) {
                 Ok(Order::Stop) | Err(RecvTimeoutError::Disconnected) => return,
-                Ok(order) => self.obey(order),
+                Ok(order) => {
+                    self.obey(order);
+                    // It may have made a directory, which is to be missed from now on.
+                    watch.next_look = Instant::now();
+                }
                 Err(RecvTimeoutError::Timeout) => {}
             }
             if watch.look(&self.directories) {
@@ -93,6 +98,11 @@ impl Worker {
                 self.reload();
                 let _ = answer.send(());
             }
+            Order::Accept(answer) => {
+                self.directories.iter_mut().for_each(Directory::accept);
+                self.reload();
+                let _ = answer.send(());
+            }
             Order::Upload { name, content, answer } => {
                 let _ = answer.send(self.upload(&name, &content));
             }
@@ -105,9 +115,12 @@ impl Worker {
 
     /// Reads and compiles everything, and puts it into force.
     fn reload(&mut self) {
-        let Compiled { entries, ruleset } =
-            compile(&self.directories, &self.reader, &mut self.tried);
-        tell(&entries, &ruleset);
+        let (Compiled { entries, ruleset }, troubles) =
+            compile(&mut self.directories, &self.reader, &mut self.tried);
+        tell(&entries, &ruleset, &troubles);
+        if let Ok(mut current) = self.troubles.lock() {
+            *current = troubles;
+        }
         self.pipeline.set_rules(ruleset);
         if let Ok(mut catalogue) = self.catalogue.lock() {
             *catalogue = Arc::new(entries);
@@ -234,17 +247,18 @@ impl Watch {
         }
         self.next_look = Instant::now() + LOOK_AGAIN;
         let mut is_other = has_changed;
-        for Directory { path, .. } in directories {
-            is_other |= self.follow(path);
+        for directory in directories {
+            // What was read may have gone before it was watched.
+            is_other |= self.follow(directory) | directory.is_another();
         }
         is_other
     }
 
-    /// Watches the directory that is there now; true if it is another than before.
-    fn follow(&mut self, path: &Path) -> bool {
+    /// Watches the directory that is there now; true if it was not watched before, or another was.
+    fn follow(&mut self, directory: &Directory) -> bool {
         let Some(watcher) = &mut self.watcher else { return false };
-        let found = std::fs::metadata(path).ok().filter(Metadata::is_dir);
-        let found = found.map(|meta| (meta.dev(), meta.ino()));
+        let path = &directory.path;
+        let found = directory.identity();
         let known = self.watched.iter().position(|(watched, _)| watched == path);
         if known.map(|at| self.watched[at].1) == found {
             return false;
@@ -254,11 +268,13 @@ impl Watch {
             let _ = watcher.unwatch(path);
             self.watched.swap_remove(at);
         }
+        let mut is_other = known.is_some();
         if let Some(identity) = found
             && watcher.watch(path, RecursiveMode::Recursive).is_ok()
         {
-            self.watched.push((path.to_owned(), identity));
+            self.watched.push((path.clone(), identity));
+            is_other = true;
         }
-        true
+        is_other
     }
 }

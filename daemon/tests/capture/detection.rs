@@ -1,5 +1,7 @@
 //! Rules that fire on real processes, and what people do with the alerts.
 
+mod directories;
+
 use std::collections::HashSet;
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
@@ -400,23 +402,6 @@ fn a_hundred_reloads_leave_no_memory_behind() {
     let after = reload(100);
     let grown = after.saturating_sub(before);
     assert!(grown < 8 << 20, "{before} bytes before, {after} after");
-    recorder.stop();
-}
-
-#[test]
-fn directories_may_come_and_go() {
-    let scratch = Scratch::new();
-    let Some(recorder) = recorder(&scratch, &[]) else { return };
-    let client = &recorder.client;
-    assert!(rules(client).is_empty());
-    put(&scratch, "admin", "a.yml", &rule(FIRST, "One", "wordone"));
-    let is_active = || state_of(client, FIRST) == Some(RuleState::Active);
-    wait_for("a new directory to be found", || is_active().then_some(()));
-    fs::remove_dir_all(scratch.path().join("admin")).unwrap();
-    wait_for("its rules to be gone", || (!is_active()).then_some(()));
-    fs::create_dir(scratch.path().join("admin")).unwrap();
-    put(&scratch, "admin", "b.yml", &rule(FIRST, "One", "wordone"));
-    wait_for("rules in a directory that came back", || is_active().then_some(()));
     recorder.stop();
 }
 
