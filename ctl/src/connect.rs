@@ -68,9 +68,9 @@ fn unreachable(target: &Target, error: &zbus::Error) -> CommandError {
     };
     let error = CommandError::new(Kind::Unreachable, format!("cannot reach {what}: {reason}"));
     match target {
-        _ if is_turned_away => {
-            error.hint("run this as root, or as the user that runs the recorder")
-        }
+        _ if is_turned_away => error
+            .hint("run this as root, or as the user that runs the recorder")
+            .hint("or try again when others have left: the daemon's log tells if it has no room"),
         Target::Peer(address) => {
             error.hint(format!("start the recorder: `bpf-recorderd run --bus {address}`"))
         }

@@ -363,7 +363,8 @@ async fn serve_peer(
                 () = service.signal(&connection) => connection.closed().await,
             }
         }
-        Ok(Err(error)) => tracing::debug!("a client did not get through the handshake: {error}"),
+        // Out of descriptors, perhaps. Only those come here who may.
+        Ok(Err(error)) => tracing::warn!("a client did not get through the handshake: {error}"),
         Err(_) => tracing::debug!("a client did not finish the handshake"),
     }
 }

@@ -186,7 +186,10 @@ fn receive(socket: &OwnedFd, bytes: &mut [u8]) -> nix::Result<Option<(usize, Opt
             Err(error) => return Err(error),
             Ok(message) => {
                 let mut file = None;
-                for part in message.cmsgs()? {
+                // There is room for one descriptor, so that one that was left out was the only one.
+                let is_left_out = message.flags.contains(MsgFlags::MSG_CTRUNC);
+                let parts = if is_left_out { None } else { Some(message.cmsgs()?) };
+                for part in parts.into_iter().flatten() {
                     if let ControlMessageOwned::ScmRights(files) = part {
                         for raw in files {
                             // SAFETY: the kernel has just made this descriptor for us.

@@ -35,6 +35,16 @@ pub(crate) enum StoreError {
          and of the file"
     )]
     Access { path: PathBuf, detail: String },
+    #[error(
+        "database {path} cannot be read or written ({detail}): look for faults of the disk in the \
+         kernel's log; nothing that was recorded is lost"
+    )]
+    Io { path: PathBuf, detail: String },
+    #[error(
+        "database {path} cannot be opened, as too many files are open: try again when others have \
+         ended, or raise the limit (LimitNOFILE= of the service)"
+    )]
+    Descriptors { path: PathBuf },
     #[error("database failure: {0}")]
     Sqlite(#[from] rusqlite::Error),
 }
@@ -51,15 +61,20 @@ impl StoreError {
             Some(ErrorCode::DatabaseCorrupt) => Self::Corrupt { path, detail },
             Some(ErrorCode::NotADatabase) => Self::Corrupt { path, detail },
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Locked { path },
-            Some(
-                ErrorCode::CannotOpen
-                | ErrorCode::ReadOnly
-                | ErrorCode::PermissionDenied
-                | ErrorCode::SystemIoFailure,
-            ) => Self::Access { path, detail },
+            Some(ErrorCode::SystemIoFailure) => Self::Io { path, detail },
+            Some(ErrorCode::CannotOpen) if is_out_of_descriptors() => Self::Descriptors { path },
+            Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => {
+                Self::Access { path, detail }
+            }
             _ => Self::Sqlite(error),
         }
     }
+}
+
+/// What SQLite opened and closed meanwhile may be free again, so that this can miss it.
+fn is_out_of_descriptors() -> bool {
+    let is_one = |errno| matches!(errno, Some(nix::libc::EMFILE | nix::libc::ENFILE));
+    std::fs::File::open("/").is_err_and(|error| is_one(error.raw_os_error()))
 }
 
 fn is_full(path: &Path) -> bool {

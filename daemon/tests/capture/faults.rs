@@ -1,5 +1,8 @@
 //! What somebody takes away from a recorder, or damages: files, locks, places.
 
+mod descriptors;
+mod limits;
+
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::FileExt as _;
 use std::path::PathBuf;
