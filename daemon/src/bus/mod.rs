@@ -62,6 +62,9 @@ const MOST_SUBSCRIPTIONS: usize = 128;
 /// Clients at one time on a socket of our own.
 const MOST_CONNECTIONS: usize = 128;
 
+/// How often a bus that is gone is tried.
+const JOIN_AGAIN: std::time::Duration = std::time::Duration::from_secs(1);
+
 /// What the interfaces share.
 #[derive(Clone)]
 pub(crate) struct Service {
@@ -228,13 +231,13 @@ impl Service {
 
 /// Keeps what was begun; dropping it ends it.
 pub(crate) enum Serving {
-    Bus(#[expect(dead_code, reason = "held, not used")] Connection, tokio::task::JoinHandle<()>),
+    Bus(tokio::task::JoinHandle<()>),
     Socket(tokio::task::JoinHandle<()>),
 }
 
 impl Drop for Serving {
     fn drop(&mut self) {
-        let (Serving::Bus(_, task) | Serving::Socket(task)) = self;
+        let (Serving::Bus(task) | Serving::Socket(task)) = self;
         task.abort();
     }
 }
@@ -246,28 +249,71 @@ pub(crate) async fn serve(
     listener: Option<UnixListener>,
     own_uid: u32,
 ) -> anyhow::Result<Serving> {
-    let access = Access::new(own_uid);
-    #[cfg(feature = "capture")]
-    let access = if *bus == Bus::System { access.with_polkit() } else { access };
-    let builder = match bus {
-        Bus::System => Builder::system(),
-        Bus::Session => Builder::session(),
+    let bus = match bus {
+        Bus::System => SharedBus::System,
+        Bus::Session => SharedBus::Session,
         Bus::Socket(_) => {
             let listener = listener.context("a socket to listen on")?;
-            return serve_peers(service, listener, access);
+            return serve_peers(service, listener, Access::new(own_uid));
         }
     };
-    let builder = service.log_control(service.interfaces(builder, &access), &access);
-    let connection = builder.name(NAME).build().await.with_context(|| {
+    let connection = join(&service, bus, own_uid).await.with_context(|| {
         format!(
             "serve {NAME} on the {}: is the bus running, may this user own the name, and does \
                  no other recorder run? (without a bus: --bus unix:path=PATH)",
-            if *bus == Bus::System { "system bus" } else { "session bus" }
+            bus.name()
         )
     })?;
-    let signalled = connection.clone();
-    let signals = tokio::spawn(async move { service.signal(&signalled).await });
-    Ok(Serving::Bus(connection, signals))
+    Ok(Serving::Bus(tokio::spawn(stay(service, bus, own_uid, connection))))
+}
+
+/// One that others have, too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum SharedBus {
+    System,
+    Session,
+}
+
+impl SharedBus {
+    fn name(self) -> &'static str {
+        match self {
+            SharedBus::System => "system bus",
+            SharedBus::Session => "session bus",
+        }
+    }
+}
+
+/// With rights of its own: on another bus the names of clients mean others.
+async fn join(service: &Service, bus: SharedBus, own_uid: u32) -> zbus::Result<Connection> {
+    let access = Access::new(own_uid);
+    let builder = match bus {
+        SharedBus::System => Builder::system(),
+        SharedBus::Session => Builder::session(),
+    };
+    #[cfg(feature = "capture")]
+    let access = if bus == SharedBus::System { access.with_polkit() } else { access };
+    service.log_control(service.interfaces(builder, &access), &access).name(NAME).build().await
+}
+
+/// Never ends: a bus that was restarted is joined again.
+async fn stay(service: Service, bus: SharedBus, own_uid: u32, mut connection: Connection) {
+    loop {
+        tokio::select! {
+            () = connection.closed() => {}
+            // Ends only with the recorder, or if nobody can be told any more.
+            () = service.signal(&connection) => connection.closed().await,
+        }
+        let name = bus.name();
+        tracing::warn!("the {name} is gone: nobody is answered until it is back");
+        connection = loop {
+            tokio::time::sleep(JOIN_AGAIN).await;
+            match join(&service, bus, own_uid).await {
+                Ok(connection) => break connection,
+                Err(error) => tracing::debug!("the {name} is not back yet: {error}"),
+            }
+        };
+        tracing::info!("the {name} is back");
+    }
 }
 
 fn serve_peers(

@@ -1,5 +1,6 @@
 //! What somebody takes away from a recorder, or damages: files, locks, places.
 
+mod bus;
 mod descriptors;
 mod limits;
 
