@@ -2,13 +2,16 @@
 //! compared with what the processes themselves, or `/proc`, tell.
 //!
 //! Needs root and a kernel that permits eBPF; elsewhere each test says why it is skipped, which is
-//! a failure where BPF_RECORDER_REQUIRE_KERNEL=1. BPF_STORM sets the number of processes of a storm.
+//! a failure where BPF_RECORDER_REQUIRE_KERNEL=1. BPF_STORM sets the number of processes of a storm,
+//! BPF_SEED the moments of what happens at random. BPF_RECORDER_MAY_SET_CLOCK=1 permits a test to set
+//! the wall clock.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "part of the tests")]
 
 mod arguments;
 mod binaries;
 mod client;
+mod clock;
 mod database;
 mod detection;
 mod disk_full;
