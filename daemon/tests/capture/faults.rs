@@ -2,6 +2,7 @@
 
 mod bus;
 mod descriptors;
+mod kills;
 mod limits;
 
 use std::fs::{self, File, OpenOptions};

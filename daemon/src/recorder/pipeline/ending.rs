@@ -6,22 +6,16 @@ use super::Pipeline;
 
 /// For the answers that are outstanding at the end; the next recorder asks for what is left.
 const FILES: Duration = Duration::from_secs(2);
+/// The kernel detaches what nobody holds any more when it gets to it.
+const QUIET: Duration = Duration::from_millis(100);
 
 impl Pipeline {
-    /// Nothing comes any more: reads the rest, settles the losses, commits. Fails if not all could
+    /// Soon nothing comes any more: reads the rest, settles the losses, commits. Fails if not all could
     /// be written within `patience`.
     pub(crate) fn finish(mut self, patience: Duration) -> anyhow::Result<()> {
         let deadline = Instant::now() + patience;
         self.shared.set_waiting(false);
-        while Instant::now() < deadline && !self.store.has_died() {
-            self.hand_over(true);
-            if self.drain() == 0 {
-                if self.ring.position() == self.ring.produced() || self.ring.is_damaged() {
-                    break;
-                }
-                std::thread::sleep(Duration::from_millis(1));
-            }
-        }
+        self.read_the_rest(deadline);
         self.wait_for_files(deadline);
         self.settle_losses();
         if let Some(programs) = self.link.last_statistics() {
@@ -30,6 +24,25 @@ impl Pipeline {
         self.is_finishing = true;
         let end = self.ring.produced();
         self.commit(end, deadline)
+    }
+
+    /// Until nothing has come for a while: the programs of a sensor that was killed go on for some
+    /// moments after it.
+    fn read_the_rest(&mut self, deadline: Instant) {
+        let mut quiet_since = Instant::now();
+        while Instant::now() < deadline && !self.store.has_died() && !self.ring.is_damaged() {
+            self.hand_over(true);
+            if self.drain() > 0 {
+                quiet_since = Instant::now();
+                continue;
+            }
+            if self.ring.position() != self.ring.produced() {
+                quiet_since = Instant::now();
+            } else if quiet_since.elapsed() >= QUIET {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
 
     /// Commits what was read. The ring goes on, and whoever reads it next begins there: nothing is
