@@ -4,6 +4,8 @@ mod bus;
 mod descriptors;
 mod kills;
 mod limits;
+mod memory;
+mod writes;
 
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::FileExt as _;

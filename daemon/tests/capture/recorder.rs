@@ -44,10 +44,19 @@ impl Recorder {
     /// Records into `scratch`; `None`, with the reason printed, where this machine does not
     /// permit it.
     pub(crate) fn start(scratch: &Scratch, options: &[&str]) -> Option<Self> {
+        Self::start_prepared(scratch, options, |_| {})
+    }
+
+    /// As [`Self::start`], with something done to the command before.
+    pub(crate) fn start_prepared(
+        scratch: &Scratch,
+        options: &[&str],
+        prepare: impl FnOnce(&mut Command),
+    ) -> Option<Self> {
         if !Uid::effective().is_root() {
             return skip("not root");
         }
-        let recorder = Self::launch(scratch, options);
+        let recorder = Self::launch(scratch, options, prepare);
         match recorder.wait_until_it_answers() {
             Ok(()) => Some(recorder),
             Err(status) => {
@@ -61,14 +70,14 @@ impl Recorder {
         }
     }
 
-    fn launch(scratch: &Scratch, options: &[&str]) -> Self {
+    fn launch(scratch: &Scratch, options: &[&str], prepare: impl FnOnce(&mut Command)) -> Self {
         let log = scratch.path().join("log");
         let file = File::options().create(true).append(true).open(&log).unwrap();
-        let child = command(&scratch.data(), &scratch.bus())
-            .args(options)
-            .stderr(file)
-            .spawn()
-            .unwrap_or_else(|error| panic!("{}: {error}", RECORDERD.display()));
+        let mut command = command(&scratch.data(), &scratch.bus());
+        command.args(options).stderr(file);
+        prepare(&mut command);
+        let child =
+            command.spawn().unwrap_or_else(|error| panic!("{}: {error}", RECORDERD.display()));
         Self { child: Mutex::new(child), log, client: Client::new(&scratch.bus()) }
     }
 

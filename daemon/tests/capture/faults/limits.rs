@@ -9,7 +9,7 @@ use nix::unistd::Pid;
 
 use crate::workload::workload;
 
-pub(super) use libc::RLIMIT_NOFILE;
+pub(super) use libc::{RLIMIT_DATA, RLIMIT_FSIZE, RLIMIT_NOFILE};
 
 /// What the limits of a process are numbered with, which is another type with each C library.
 pub(super) type Resource = libc::__rlimit_resource_t;
