@@ -1,26 +1,35 @@
-//! What recording costs. Prints, and does not judge.
+//! What recording costs, beside what auditd costs where it is installed. Prints, and does not judge.
 //!
-//! `make bench`, as root. Figures of one machine at one time: compare ratios, not seconds.
-//! With `--database FILE PROCESSES` it makes a database instead, for the benchmark of the viewer.
+//! `make bench`, as root; `cargo bench -p daemon --bench recorder -- --rounds 20` for more rounds.
+//! Figures of one machine at one time: compare ratios, not seconds. The table is also written to the
+//! file named in `BPF_BENCH_TABLE`. With `--database FILE PROCESSES` it makes a database instead, for
+//! the benchmark of the viewer.
 
 mod alone;
+mod audit;
+mod auditd;
+mod comparison;
 mod load;
 mod machine;
 mod ours;
 mod process;
+mod results;
+mod subject;
 mod table;
 
 use std::fs;
 use std::path::Path;
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
 
-use crate::load::{EXECS, storm};
-use crate::ours::{RULES, Recorder};
-use crate::table::{row, spread};
+use crate::audit::Audit;
+use crate::load::EXECS;
+use crate::ours::RULES;
+use crate::results::Results;
+use crate::subject::Subject;
+use crate::table::Table;
 
-/// Blocks of each kind.
-const BLOCKS: usize = 5;
+const ROUNDS: usize = 5;
 
 fn main() -> anyhow::Result<()> {
     // `cargo test --benches` only wants to know that it starts.
@@ -34,60 +43,74 @@ fn main() -> anyhow::Result<()> {
         };
         return daemon::bench::machine::database(Path::new(file), processes.parse()?);
     }
+    let rounds = match arguments.iter().position(|argument| argument == "--rounds") {
+        None => ROUNDS,
+        Some(at) => arguments.get(at + 1).context("--rounds takes a number")?.parse()?,
+    };
+    ensure!(rounds > 0, "--rounds takes a number above 0");
+    load::heed_signals()?;
     let dir = tempfile::Builder::new().prefix("bpf-recorder-bench").tempdir()?;
     // The recorder runs as another user.
     fs::set_permissions(dir.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
-    machine::describe()?;
-    alone::replay(dir.path())?;
-    for (name, rules) in RULES {
-        alone::evaluation(name, Path::new(rules));
+    machine::describe(dir.path())?;
+    let text = measure(dir.path(), rounds)?;
+    println!("\n{text}");
+    if let Some(path) = std::env::var_os("BPF_BENCH_TABLE") {
+        fs::write(path, text).context("write the table")?;
     }
-    if !nix::unistd::geteuid().is_root() {
-        println!("not root: nothing is captured, the rest is left out");
-        return Ok(());
-    }
-    blocks(dir.path())?;
-    alone::programs(dir.path())?;
-    alone::alerts(dir.path())
+    Ok(())
 }
 
-/// The same work with and without a recorder, in turn.
-fn blocks(dir: &Path) -> anyhow::Result<()> {
-    let mut ratios = Vec::new();
-    let mut with = Vec::new();
-    let mut cpu = Vec::new();
-    let mut last = None;
-    for block in 0..BLOCKS {
-        let without = storm(EXECS)?;
-        let recorder = Recorder::start(&dir.join(format!("block{block}")))?;
-        let before = recorder.cpu_ns()?;
-        let elapsed = storm(EXECS)?;
-        let health = recorder.health()?;
-        let used = recorder.cpu_ns()?.saturating_sub(before);
-        let disk = recorder.stop()?;
-        ratios.push(100.0 * (elapsed.as_secs_f64() / without.as_secs_f64() - 1.0));
-        with.push(elapsed.as_secs_f64() * 1e6 / EXECS as f64);
-        cpu.push(used as f64 / 1e3 / EXECS as f64);
-        last = Some((health, disk));
+/// The table, and what one has to know to read it.
+fn measure(dir: &Path, rounds: usize) -> anyhow::Result<String> {
+    let mut table = Table::default();
+    if !nix::unistd::geteuid().is_root() {
+        alone::from_memory(dir, &mut table)?;
+        return Ok(format!("{table}\nnot root: nothing is captured, the rest is left out\n"));
     }
-    let (health, disk) = last.context("a block")?;
-    let capture = health.capture.context("figures of the capture")?;
-    row(
-        &format!("time per exec with recorder ({EXECS} execs, both cores)"),
-        &spread(&mut with, "µs"),
-    );
-    row("  added by the recorder, block by block", &spread(&mut ratios, "%"));
-    row("CPU of sensor and recorder per exec", &spread(&mut cpu, "µs"));
-    let execs = capture.decoded.exec.max(1);
-    row("on disk per exec, all in", &format!("{} bytes", disk / execs));
-    row("resident memory of the recorder", &format!("{} MiB", capture.resident_bytes >> 20));
-    row(
-        "lost",
-        &format!(
-            "{} of {}",
-            capture.meant.total() - capture.decoded.total(),
-            capture.meant.total()
+    // Held to the end: what is measured then is spared audit as well.
+    let audit = Audit::take();
+    let (subjects, left_out) = comparison::subjects(dir, &audit);
+    let measured = comparison::rounds(rounds, dir, &subjects, audit.as_ref().ok())?;
+    let results = Results::new(&measured);
+    results.print_absolute();
+    results.add_to(&mut table);
+    alone::from_memory(dir, &mut table)?;
+    alone::alerts(dir, &mut table)?;
+    alone::programs(dir)?;
+    Ok(format!("{table}\n{}\n", notes(rounds, &subjects, &left_out)))
+}
+
+/// What one has to know to read the table.
+fn notes(rounds: usize, subjects: &[Subject], left_out: &[String]) -> String {
+    let mut lines = vec![
+        format!(
+            "Median (least to most) of {rounds} rounds: {EXECS} execs one after the other and {EXECS} on every \
+             core, with nothing and with each of these in turn."
         ),
+        "This project records start, exec and exit, with environment and hashes; auditd execve and \
+         execveat."
+            .to_owned(),
+    ];
+    for (name, rules) in RULES {
+        let are = if Path::new(rules).is_dir() { "evaluated on each exec" } else { "not here" };
+        lines.push(format!("This project's rules, {name} ({rules}): {are}."));
+    }
+    lines.extend(
+        [
+            "With laurel, auditd writes no log of its own.",
+            "Memory is what is resident of each process, so that what two share counts twice.",
+            "In events/s from memory, rules are measured apart and added up.",
+        ]
+        .map(str::to_owned),
     );
-    Ok(())
+    lines.extend_from_slice(left_out);
+    if subjects.contains(&Subject::Auditd) {
+        lines.push(
+            "Audit is as it was. But now that it was on, the kernel follows each new process for it until \
+             this machine restarts; the rule `auditctl -a never,task` spares them that."
+                .to_owned(),
+        );
+    }
+    lines.join("\n")
 }

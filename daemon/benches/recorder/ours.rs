@@ -6,17 +6,21 @@ use std::process::{Child, Command};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
-use common::health::Health;
+use common::health::{Capture, Health};
 
 use crate::load::program;
-use crate::process::cpu_ns;
+use crate::process::{self, Process};
+use crate::subject::{Left, Recording};
 
 /// Rules, from where the benchmark runs; those of SigmaHQ need not be there.
 pub(crate) const RULES: [(&str, &str); 2] =
     [("shipped", "../rules"), ("SigmaHQ's", "../../shared/sigma/process_creation")];
 
+#[derive(Debug)]
 pub(crate) struct Recorder {
     child: Child,
+    /// The unprivileged half.
+    recorder_pid: u32,
     pub(crate) dir: PathBuf,
 }
 
@@ -38,9 +42,10 @@ impl Recorder {
             .arg(rules)
             .spawn()
             .context("start the recorder")?;
-        let recorder = Self { child, dir: dir.to_owned() };
-        for _ in 0..200 {
-            if recorder.health().is_ok() {
+        let mut recorder = Self { child, recorder_pid: 0, dir: dir.to_owned() };
+        for _ in 0..1200 {
+            if let Ok(capture) = recorder.ask() {
+                recorder.recorder_pid = capture.recorder_pid;
                 return Ok(recorder);
             }
             std::thread::sleep(Duration::from_millis(50));
@@ -48,7 +53,18 @@ impl Recorder {
         bail!("the recorder does not answer")
     }
 
-    pub(crate) fn health(&self) -> anyhow::Result<Health> {
+    /// A recorder with its hands full answers without these figures, so it is asked again.
+    pub(crate) fn capture(&self) -> anyhow::Result<Capture> {
+        for _ in 0..100 {
+            if let Ok(capture) = self.ask() {
+                return Ok(capture);
+            }
+            std::thread::sleep(Duration::from_millis(200));
+        }
+        self.ask()
+    }
+
+    fn ask(&self) -> anyhow::Result<Capture> {
         let output = Command::new(program("BPFCTL", "target/release/bpfctl"))
             .arg("--address")
             .arg(format!("unix:path={}", self.dir.join("bus").display()))
@@ -57,24 +73,48 @@ impl Recorder {
             .context("run bpfctl")?;
         ensure!(output.status.success(), "bpfctl failed");
         let line = output.stdout.split(|byte| *byte == b'\n').next().unwrap_or_default();
-        serde_json::from_slice(line).context("understand the health document")
+        let health: Health =
+            serde_json::from_slice(line).context("understand the health document")?;
+        health.capture.context("figures of the capture")
     }
 
-    /// Of sensor and recorder so far, from the scheduler's own clock.
-    pub(crate) fn cpu_ns(&self) -> anyhow::Result<u64> {
-        let recorder = self.health()?.capture.context("figures of the capture")?.recorder_pid;
-        Ok(cpu_ns(self.child.id())? + cpu_ns(recorder)?)
-    }
-
-    /// Ends it; the bytes it leaves on disk.
-    pub(crate) fn stop(mut self) -> anyhow::Result<u64> {
-        let pid = nix::unistd::Pid::from_raw(i32::try_from(self.child.id())?);
-        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM)?;
-        ensure!(self.child.wait()?.success(), "the recorder did not end well");
+    /// Ends it; the bytes of its database. Copies of executed files lie below and are not in it:
+    /// there is one of each, whatever the number of execs.
+    pub(crate) fn end(&mut self) -> anyhow::Result<u64> {
+        ensure!(process::end(&mut self.child)?.success(), "the recorder did not end well");
         let mut bytes = 0;
         for entry in fs::read_dir(self.dir.join("data"))? {
             bytes += entry?.metadata()?.len();
         }
         Ok(bytes)
+    }
+}
+
+impl Drop for Recorder {
+    fn drop(&mut self) {
+        if let Err(error) = process::end(&mut self.child) {
+            eprintln!("{error:#}");
+        }
+    }
+}
+
+impl Recording for Recorder {
+    fn processes(&self) -> Vec<Process> {
+        vec![
+            Process { name: "sensor", pid: self.child.id() },
+            Process { name: "recorder", pid: self.recorder_pid },
+        ]
+    }
+
+    fn stop(mut self: Box<Self>, _workload_execs: u64) -> anyhow::Result<Left> {
+        let capture = self.capture()?;
+        let bytes = self.end()?;
+        Ok(Left {
+            bytes,
+            execs: capture.decoded.exec,
+            expected: capture.meant.total(),
+            missing: capture.meant.total().saturating_sub(capture.decoded.total()),
+            kernel_lost: capture.dropped_ring_full.total() + capture.not_run,
+        })
     }
 }
