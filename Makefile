@@ -136,14 +136,18 @@ audit: ## Look at the crates that are used: licences, origins, duplicates, known
 bench: export BPF_RECORDERD := $(TARGET)/release/bpf-recorderd
 bench: export BPFCTL := $(TARGET)/release/bpfctl
 bench: export BPF_RECORDED := $(TARGET)/bench/recorded.db
+bench: export BPF_BENCH_TABLE := $(TARGET)/bench/costs.md
+# auditd and laurel are measured too where they are installed (apt-get install auditd laurel).
+# First, while the machine is at rest; the table is shown again at the end.
 bench: workload ## Print what recording and looking cost on this machine (as root, else in part)
 	@packaging/install-deps test
 	cargo build --release --workspace --bins
+	@rm -rf $(TARGET)/bench && mkdir -p $(TARGET)/bench
 	cargo bench --workspace --bench recorder
 	cargo bench --workspace --bench growth
-	@rm -rf $(dir $(BPF_RECORDED)) && mkdir -p $(dir $(BPF_RECORDED))
 	cargo bench --workspace --bench recorder -- --database $(BPF_RECORDED) 1000000
 	cargo bench --workspace --bench viewer
+	@echo && cat $(BPF_BENCH_TABLE)
 
 .PHONY: screenshots
 screenshots: ## Make the pictures of the viewer in packaging/desktop/screenshots (as root)
