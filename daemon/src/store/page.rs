@@ -86,12 +86,11 @@ pub(super) fn page(
             return Ok(reading.page);
         }
         range = rest;
-        if let Way::Rows(rows) = sql::way(connection, selection.filter, i64::MIN..i64::MAX)? {
-            reading.look_up(&rows, &range)?;
-            return Ok(reading.page);
-        }
     }
-    let _ = reading.scan(&range, Search::Everything)?;
+    match sql::way(connection, selection.filter, i64::MIN..i64::MAX)? {
+        Way::Rows(rows) => reading.look_up(&rows, &range)?,
+        Way::Scan(search) => _ = reading.scan(&range, search)?,
+    }
     Ok(reading.page)
 }
 

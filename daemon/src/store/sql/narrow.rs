@@ -59,9 +59,12 @@ pub(in crate::store) fn way(
     if !may_narrow(filter) {
         return Ok(Way::Scan(Search::Everything));
     }
-    let rows = rows_of_time(connection, filter, time_ns)?;
+    let rows = rows_of_time(connection, times(filter, time_ns))?;
     if rows <= TESTED_ROWS {
-        return Ok(Way::Scan(Search::EachRow));
+        // Where there are not many more, all command lines are soon tested.
+        let all = rows_of_time(connection, i64::MIN..i64::MAX)?;
+        let search = if rows < all / LOOK_UP { Search::EachRow } else { Search::Everything };
+        return Ok(Way::Scan(search));
     }
     Ok(match narrow(connection, filter)? {
         Some(found) if found.len() < rows / LOOK_UP => Way::Rows(found),
@@ -69,13 +72,8 @@ pub(in crate::store) fn way(
     })
 }
 
-/// About how many rows are of the time that the filter asks for, too.
-fn rows_of_time(
-    connection: &Connection,
-    filter: &Filter,
-    time_ns: Range<i64>,
-) -> rusqlite::Result<usize> {
-    let Range { mut start, mut end } = time_ns;
+/// The part of it that the filter asks for.
+fn times(filter: &Filter, Range { mut start, mut end }: Range<i64>) -> Range<i64> {
     for term in required(&filter.expr) {
         if let (Field::Time, Test::IntCompare(comparison, than)) = (term.field, &term.test) {
             match comparison {
@@ -84,6 +82,14 @@ fn rows_of_time(
             }
         }
     }
+    start..end
+}
+
+/// About how many rows are of the time.
+fn rows_of_time(
+    connection: &Connection,
+    Range { start, end }: Range<i64>,
+) -> rusqlite::Result<usize> {
     // Rows are nearly in the order of time.
     let end_of = |sql: &str, at: i64| -> rusqlite::Result<Option<i64>> {
         connection.prepare_cached(sql)?.query_row([at], |row| row.get(0)).optional()
