@@ -125,10 +125,18 @@ static const struct {
     int (*run)(char **);
     const char *usage;
 } subcommands[] = {
-    {"storm", storm, "[-j J] N [PROGRAM]: vfork, exec and wait N times, by J processes"},
+    {"storm", storm,
+     "[-j J] [-p] [-w MS] [-a BYTES] N [PROGRAM]: vfork, exec and wait N times, by J processes, each "
+     "on a processor (-p), with pauses (-w), with so many bytes of arguments (-a)"},
     {"fork-only", fork_only, "N: fork N children that exit with 0, 1, 2... and never exec"},
     {"failed-exec", failed_exec, "N: try N execs that fail, then exit with 3"},
+    {"bomb", bomb, "N: children that fork children that fork children, N of them"},
+    {"crowd", crowd, "N: N children that live until the standard input ends"},
+    {"join", join_control_group, "DIR SUBCOMMAND...: go on in a control group"},
+    {"at-most", limit_processes, "N SUBCOMMAND...: go on as one of a user's N processes"},
+    {"all-ns", all_namespaces, "N: N processes, each in namespaces of its own, until the input ends"},
     {"exit", exit_with, "STATUS: exit"},
+    {"await", await_end_of_input, "STATUS: exit when the standard input has ended"},
     {"sleep", sleep_for, "MS: sleep"},
     {"kill", die_of_signal, "SIGNAL [core]: die of a signal"},
     {"env-dump", dump_environment, "[ARG...]: print arguments and environment"},
@@ -166,7 +174,7 @@ int run_subcommand(char **arguments) {
 
 int main(int argc, char **argv) {
     // The benchmark measures the recorder, so its children do nothing at all.
-    if (argc == 3 && strcmp(argv[1], "storm-child") == 0)
+    if (argc >= 3 && strcmp(argv[1], "storm-child") == 0)
         _exit(atoi(argv[2]) % 256);
     if (argc > 1)
         fact("pid", "%d", getpid());

@@ -29,6 +29,13 @@ int storm(char **arguments);
 int fork_only(char **arguments);
 int failed_exec(char **arguments);
 
+int bomb(char **arguments);
+int crowd(char **arguments);
+int join_control_group(char **arguments);
+int limit_processes(char **arguments);
+int all_namespaces(char **arguments);
+int await_end_of_input(char **arguments);
+
 int exec_twice(char **arguments);
 int exec_as_user(char **arguments);
 int exec_from_memfd(char **arguments);
