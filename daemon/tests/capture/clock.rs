@@ -1,6 +1,6 @@
 //! The wall clock is set back and forward while processes come and go.
 //!
-//! Only where that harms nobody: with BPF_RECORDER_MAY_SET_CLOCK=1, as in the guests.
+//! Only where that harms nobody: with BPF_RECORDER_OWN_MACHINE=1, as in the guests.
 
 use std::time::Duration;
 
@@ -66,8 +66,8 @@ fn duration(event: &Event<'_>) -> Duration {
 
 #[test]
 fn a_clock_that_is_set_changes_neither_order_nor_durations() {
-    if std::env::var("BPF_RECORDER_MAY_SET_CLOCK").as_deref() != Ok("1") {
-        return println!("skipped: the clock may not be set (BPF_RECORDER_MAY_SET_CLOCK=1)");
+    if std::env::var("BPF_RECORDER_OWN_MACHINE").as_deref() != Ok("1") {
+        return println!("skipped: the clock may not be set (BPF_RECORDER_OWN_MACHINE=1)");
     }
     let scratch = Scratch::new();
     let Some(recorder) = Recorder::start(&scratch, &LOSSLESS) else { return };

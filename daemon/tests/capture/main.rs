@@ -3,8 +3,8 @@
 //!
 //! Needs root and a kernel that permits eBPF; elsewhere each test says why it is skipped, which is
 //! a failure where BPF_RECORDER_REQUIRE_KERNEL=1. BPF_STORM sets the number of processes of a storm,
-//! BPF_SEED the moments of what happens at random. BPF_RECORDER_MAY_SET_CLOCK=1 permits a test to set
-//! the wall clock.
+//! BPF_SEED the moments of what happens at random. BPF_RECORDER_OWN_MACHINE=1 says that nobody else
+//! uses the machine: then tests set its clock and its limits.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "part of the tests")]
 
@@ -18,8 +18,10 @@ mod disk_full;
 mod ends;
 mod faults;
 mod fields;
+mod hostile;
 mod images;
 mod instances;
+mod ledger;
 mod lineage;
 mod losses;
 mod namespaces;

@@ -14,7 +14,7 @@ use crate::scratch::Scratch;
 use crate::workload::{finish, path, start, start_sleeper, workload};
 
 /// The task iterator came with Linux 5.18; before, `/proc` tells.
-fn expected_source() -> &'static str {
+pub(crate) fn expected_source() -> &'static str {
     let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
     let mut numbers = release.split(['.', '-']).map_while(|number| number.parse::<u32>().ok());
     let version = (numbers.next().unwrap(), numbers.next().unwrap());

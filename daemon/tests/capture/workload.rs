@@ -50,6 +50,8 @@ pub(crate) fn run<S: AsRef<OsStr>>(arguments: &[S]) -> Run {
 /// A process that runs; ended when it is dropped.
 pub(crate) struct Job {
     child: Child,
+    /// What it said so far.
+    said: String,
 }
 
 impl Job {
@@ -59,6 +61,24 @@ impl Job {
 
     pub(crate) fn input(&mut self) -> ChildStdin {
         self.child.stdin.take().unwrap()
+    }
+
+    /// Returns when it has told the next fact of this key.
+    pub(crate) fn read_until(&mut self, key: &str) {
+        let out = self.child.stdout.as_mut().unwrap();
+        let start = format!("{key}=");
+        loop {
+            let line = self.said.len();
+            // Byte by byte: nothing must be taken of what comes behind.
+            while !self.said[line..].ends_with('\n') {
+                let mut byte = [0];
+                out.read_exact(&mut byte).unwrap();
+                self.said.push(byte[0].into());
+            }
+            if self.said[line..].starts_with(&start) {
+                return;
+            }
+        }
     }
 
     pub(crate) fn kill(&mut self) {
@@ -75,11 +95,12 @@ impl Drop for Job {
 
 pub(crate) fn start(command: &mut Command) -> Job {
     let child = command.stdout(Stdio::piped()).spawn();
-    Job { child: child.unwrap_or_else(|error| panic!("{command:?}: {error}")) }
+    let child = child.unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    Job { child, said: String::new() }
 }
 
 pub(crate) fn finish(mut job: Job) -> Run {
-    let mut out = String::new();
+    let mut out = std::mem::take(&mut job.said);
     job.child.stdout.take().unwrap().read_to_string(&mut out).unwrap();
     let status = job.child.wait().unwrap();
     // What the workload itself could not do.

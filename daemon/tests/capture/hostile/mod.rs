@@ -1,0 +1,10 @@
+//! Loads that somebody could put on a machine to hurt the recorder, or to hide in what it loses.
+//! What the workload itself counted is what was recorded, plus what was counted as lost.
+
+mod bombs;
+mod crowd;
+mod namespaces;
+mod pids;
+mod starved;
+mod storms;
+mod witness;
