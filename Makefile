@@ -132,6 +132,24 @@ audit: ## Look at the crates that are used: licences, origins, duplicates, known
 		echo 'known weaknesses: not looked at, for there is no database; get it with: $(TARGET)/tools/bin/cargo-deny fetch db'; \
 	fi
 
+# Of the debug build, as other tests: what grows does so in any build.
+SOAK_SECONDS       := 3600
+SOAK_GUEST_SECONDS := 600
+.PHONY: soak
+soak: workload ## Load this machine for an hour and see whether the recorder grows (SOAK_SECONDS=600)
+	@packaging/install-deps test
+	cargo build --workspace --bins --tests
+	$(SUDO) env BPF_SOAK=$(SOAK_SECONDS) BPF_RECORDER_REQUIRE_KERNEL=1 \
+		BPF_RECORDERD=$(BPF_RECORDERD) BPFCTL=$(BPFCTL) BPF_WORKLOAD=$(BPF_WORKLOAD) \
+		"$$(cargo test --workspace --test capture --no-run --message-format json 2>/dev/null | \
+			sed -n 's/.*"kind":\["test"\].*"name":"capture".*"executable":"\([^"]*\)".*/\1/p')" \
+		--nocapture soak::
+
+.PHONY: soak-guest
+soak-guest: ## The same for ten minutes in a guest, without privilege (SOAK_GUEST_SECONDS=60)
+	@packaging/install-deps test
+	tests/kernels/test --soak $(SOAK_GUEST_SECONDS)
+
 .PHONY: bench
 bench: export BPF_RECORDERD := $(TARGET)/release/bpf-recorderd
 bench: export BPFCTL := $(TARGET)/release/bpfctl

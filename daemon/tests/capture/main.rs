@@ -3,8 +3,9 @@
 //!
 //! Needs root and a kernel that permits eBPF; elsewhere each test says why it is skipped, which is
 //! a failure where BPF_RECORDER_REQUIRE_KERNEL=1. BPF_STORM sets the number of processes of a storm,
-//! BPF_SEED the moments of what happens at random. BPF_RECORDER_OWN_MACHINE=1 says that nobody else
-//! uses the machine: then tests set its clock and its limits.
+//! BPF_SEED the moments of what happens at random, BPF_SOAK the seconds of a soak.
+//! BPF_RECORDER_OWN_MACHINE=1 says that nobody else uses the machine: then tests set its clock and its
+//! limits.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "part of the tests")]
 
@@ -37,6 +38,7 @@ mod running;
 mod scratch;
 mod secrets;
 mod shutdown;
+mod soak;
 mod storm;
 mod subscriptions;
 mod workload;

@@ -15,13 +15,13 @@ use crate::storm;
 use crate::workload::{finish, path, run};
 
 /// `bpfctl events --follow --json`, ended when it is dropped.
-struct Follower {
+pub(crate) struct Follower {
     child: Child,
 }
 
 impl Follower {
     /// Returns once the recorder knows of the subscription.
-    fn start(client: &Client, arguments: &[&str]) -> Self {
+    pub(crate) fn start(client: &Client, arguments: &[&str]) -> Self {
         let subscribers = || capture(&client.health()).subscribers;
         let before = subscribers();
         let mut command = client.command(&["events", "--follow", "--json"]);
@@ -31,7 +31,7 @@ impl Follower {
         Self { child }
     }
 
-    fn lines(&mut self) -> Receiver<Line<'static>> {
+    pub(crate) fn lines(&mut self) -> Receiver<Line<'static>> {
         let out = self.child.stdout.take().unwrap();
         let (sender, receiver) = sync_channel(1 << 16);
         std::thread::spawn(move || read(out, |line| sender.send(line).is_ok()));
