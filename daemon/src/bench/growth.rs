@@ -112,6 +112,8 @@ pub fn questions(path: &Path, part: &str) -> anyhow::Result<Vec<Timing>> {
     ask("newest page, of a user", &|| page("user = carol"))?;
     ask("newest page, of an executable that ran seldom", &|| page("exe = /usr/bin/tool-398"))?;
     ask("newest page, failed", &|| page("state = failed"))?;
+    let long_ago = "state = killed and rss > 1TiB and time >= 168h ago and time < 167h ago";
+    ask("newest page, of an hour long ago", &|| page(long_ago))?;
     ask("processes that had a pid", &by_pid)?;
     ask("tree, 50 up and 3 down", &tree)?;
     ask("a part of a command line that is hardly there", &|| page(&needle))?;

@@ -93,7 +93,7 @@ mod writing {
 
     use super::*;
 
-    /// Bits of a signature for each group that occurs: so a third of them are set at most.
+    /// Bits of a signature for each group that occurs: so that a third of them are set; more of them where there are too many groups.
     const BITS_A_GROUP: usize = 3;
     const LEAST_BYTES: usize = 32;
     const MOST_BYTES: usize = 8192;
@@ -151,11 +151,12 @@ mod writing {
         next(connection).map(|block| block.is_some())
     }
 
-    /// Signs some; false if there is none left.
-    pub(in crate::store) fn sign(connection: &Connection, most: u32) -> rusqlite::Result<bool> {
-        for _ in 0..most {
+    /// Signs some, until so many bytes have been read; false if there is none left.
+    pub(in crate::store) fn sign(connection: &Connection, bytes: usize) -> rusqlite::Result<bool> {
+        let mut read = 0;
+        while read < bytes {
             let Some(block) = next(connection)? else { return Ok(false) };
-            let signature = signature(connection, block)?;
+            let signature = signature(connection, block, &mut read)?;
             connection
                 .prepare_cached("INSERT INTO args_block (id, signature) VALUES (?1, ?2)")?
                 .execute((block, signature))?;
@@ -163,17 +164,25 @@ mod writing {
         Ok(true)
     }
 
-    fn signature(connection: &Connection, block: i64) -> rusqlite::Result<Vec<u8>> {
+    /// Adds the bytes of the block to `read`.
+    fn signature(
+        connection: &Connection,
+        block: i64,
+        read: &mut usize,
+    ) -> rusqlite::Result<Vec<u8>> {
         let mut groups = Groups::new();
         let mut statement = connection
             .prepare_cached("SELECT raw_bytes, value FROM args WHERE id >= ?1 AND id < ?2")?;
         let mut rows = statement.query([block << BLOCK_BITS, (block + 1) << BLOCK_BITS])?;
+        // So that it comes to an end with empty ones, too.
+        *read += 1;
         while let Some(row) = rows.next()? {
             let Ok(value) = unpack(row.get_ref(1)?.as_blob()?, row.get(0)?) else {
                 // Whoever searches is to meet it.
                 return Ok(Vec::new());
             };
             groups.add(&value);
+            *read += value.len();
         }
         Ok(groups.signature())
     }

@@ -37,7 +37,7 @@ pub(crate) enum StoreError {
     Access { path: PathBuf, detail: String },
     #[error(
         "database {path} cannot be read or written ({detail}): look for faults of the disk in the \
-         kernel's log; nothing that was recorded is lost"
+         kernel's log, and whether a quota is used up"
     )]
     Io { path: PathBuf, detail: String },
     #[error(

@@ -39,7 +39,8 @@ impl Buckets {
     }
 
     fn of(&mut self, connection: &Connection, filter: &Filter) -> rusqlite::Result<()> {
-        let search = match sql::way(connection, filter, self.from_ns..self.to_ns)? {
+        let rows = sql::rows_of_time(connection, filter, self.from_ns..self.to_ns)?;
+        let search = match sql::way(connection, filter, rows)? {
             Way::Scan(search) => search,
             Way::Rows(rows) => {
                 return sql::look_up(connection, "p.time_ns", filter, &rows, |rows| {

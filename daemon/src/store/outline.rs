@@ -11,6 +11,9 @@ use rusqlite::Connection;
 
 use super::dictionary::varints;
 
+/// Of a segment; there are hundreds.
+const MOST_ROWS: i64 = 100_000;
+
 pub(super) type Ids = HashSet<i64, foldhash::fast::RandomState>;
 
 /// What rows must have; `None` is anything.
@@ -58,12 +61,16 @@ impl Wanted {
                 None => end,
             };
             if let Some((first, outline)) = &before {
+                // Of a foreign database, they may be any.
+                let is_too_long = next.saturating_sub(*first) >= MOST_ROWS;
+                if is_too_long || rows.len() >= most {
+                    return Ok(None);
+                }
                 self.look_through(*first, next, outline, &mut rows);
             }
-            if rows.len() >= most {
-                return Ok(None);
-            }
-            let Some(row) = segment else { return Ok(Some(rows)) };
+            let Some(row) = segment else {
+                return Ok((rows.len() < most).then_some(rows));
+            };
             let outline = row.get_ref(1)?.as_blob_or_null()?.unwrap_or_default();
             let (_, mut bytes) = before.take().unwrap_or_default();
             bytes.clear();
@@ -76,7 +83,9 @@ impl Wanted {
         let known = rows.len();
         let mut numbers = varints(outline);
         let (mut row, mut args) = (first, 0_i64);
-        while let (Some(executable), Some(step)) = (numbers.next(), numbers.next()) {
+        while let (Some(executable), Some(step)) = (numbers.next(), numbers.next())
+            && row < next
+        {
             args = args.wrapping_add(unfolded(step));
             if self.has(executable, args) {
                 rows.push(row);

@@ -46,7 +46,7 @@ impl Selection<'_> {
             None => {}
         }
         end = end.min(self.last_row.map_or(i64::MAX, |last| last.saturating_add(1)));
-        start..end
+        start..end.max(start)
     }
 
     /// Cuts off what is to be tried first.
@@ -79,19 +79,35 @@ pub(super) fn page(
     let resolver = Resolver::new(connection);
     let mut reading =
         Reading { connection, selection, take, resolver, page: Page::default(), last: None };
+    let filter = selection.filter;
     let mut range = selection.range();
-    if sql::may_narrow(selection.filter) {
+    if sql::may_narrow(filter) || sql::has_time(filter) {
         let (tried, rest) = selection.split(connection, range)?;
         if reading.scan(&tried, Search::EachRow)?.is_break() {
             return Ok(reading.page);
         }
         range = rest;
     }
-    match sql::way(connection, selection.filter, i64::MIN..i64::MAX)? {
+    if let Some(of_time) = sql::range_of_time(connection, filter)? {
+        let start = range.start.max(of_time.start);
+        range = start..range.end.min(of_time.end).max(start);
+    }
+    match sql::way(connection, filter, rows_in(connection, &range)?)? {
         Way::Rows(rows) => reading.look_up(&rows, &range)?,
         Way::Scan(search) => _ = reading.scan(&range, search)?,
     }
     Ok(reading.page)
+}
+
+/// At most.
+fn rows_in(connection: &Connection, range: &Range<i64>) -> rusqlite::Result<usize> {
+    let (first, last): (i64, i64) = connection
+        .prepare_cached(
+            "SELECT ifnull((SELECT min(id) FROM process), 0), ifnull(max(id), 0) FROM process",
+        )?
+        .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let end = range.end.min(last.saturating_add(1));
+    Ok(usize::try_from(end.saturating_sub(range.start.max(first))).unwrap_or(0))
 }
 
 struct Reading<'c, 's> {

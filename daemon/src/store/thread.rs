@@ -212,8 +212,10 @@ impl Worker {
 
     /// Whether there was something to do.
     fn step(&mut self) -> Result<bool, StoreError> {
-        let has_prepared = self.writer.prepare_searches()?;
-        Ok(self.retention.step(&mut self.writer, now_ns())? || has_prepared)
+        // What cannot be prepared, as in a damaged part of the database, must not keep the old.
+        let prepared = self.writer.prepare_searches();
+        let has_deleted = self.retention.step(&mut self.writer, now_ns())?;
+        Ok(prepared? || has_deleted)
     }
 
     /// Tries until it works; `None` when told to give up.

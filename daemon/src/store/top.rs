@@ -108,7 +108,8 @@ impl Reader {
 fn count(connection: &Connection, key: &str, filter: &Filter) -> rusqlite::Result<Option<Groups>> {
     let columns = format!("{key}, p.id, p.time_ns");
     let mut groups = Groups::default();
-    let is_whole = match sql::way(connection, filter, i64::MIN..i64::MAX)? {
+    let rows = sql::rows_of_time(connection, filter, i64::MIN..i64::MAX)?;
+    let is_whole = match sql::way(connection, filter, rows)? {
         Way::Scan(search) => {
             let condition = sql::condition(connection, filter, search)?;
             let mut statement = connection

@@ -43,9 +43,9 @@ pub(crate) struct Writer {
     files: Files,
 }
 
-/// Segments and blocks of command lines in one step: some milliseconds.
+/// Segments, and bytes of command lines, in one step: some milliseconds.
 const MOST_OUTLINES: u32 = 32;
-const MOST_BLOCKS: u32 = 16;
+const SIGNED_BYTES: usize = 512 << 10;
 
 /// Entries of the caches of tuples; they are emptied beyond it.
 const MOST_TUPLES: usize = 4096;
@@ -250,7 +250,7 @@ impl Writer {
         }
         self.transact(|connection, _| {
             let has_more = outline::draw(connection, MOST_OUTLINES)?;
-            Ok(blocks::sign(connection, MOST_BLOCKS)? || has_more)
+            Ok(blocks::sign(connection, SIGNED_BYTES)? || has_more)
         })
     }
 
@@ -282,6 +282,9 @@ impl Writer {
             let before = retention::references(&self.connection, row)?;
             self.write_record(pending, REPLACE_PROCESS, &mut runs)?;
             retention::replaced(&self.connection, &self.era, row, &before)?;
+            if (self.era.floor_row..self.era.first_row).contains(&row) {
+                outline::void(&self.connection, row)?;
+            }
         }
         runs.write(&self.connection)?;
         for finding in &batch.findings {

@@ -7,8 +7,6 @@ use std::collections::{BTreeSet, HashSet};
 
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
-use crate::store::outline;
-
 use super::contents::{Kind, Reference, references, variables};
 use super::era::Era;
 
@@ -220,7 +218,6 @@ pub(in crate::store) fn replaced(
     let gone = || before.difference(&after).copied();
     super::contents::loosen(connection, era.current, gone())?;
     if row < era.first_row {
-        outline::void(connection, row)?;
         // Its segment goes before the one that its values are marked with now.
         super::contents::loosen(connection, era.current, after.iter().copied())?;
     }

@@ -42,7 +42,7 @@ pub(super) fn register_terms(
         Ok(match form {
             Form::Text => test.matches_text(&value),
             Form::BaseName => test.matches_text(base_name(&value)),
-            Form::Strings => test.matches_strings(&value),
+            Form::Strings | Form::Variables => test.matches_strings(&value),
             Form::CommandLine => test.matches_command_line(&value),
         })
     })
@@ -55,14 +55,14 @@ pub(super) fn register_env(
     connection: &Connection,
     tests: &[(Form, Test)],
 ) -> rusqlite::Result<()> {
-    let is_env = |(form, _): &&(Form, Test)| *form == Form::Strings;
+    let is_env = |(form, _): &&(Form, Test)| *form == Form::Variables;
     if !tests.iter().any(|test| is_env(&test)) {
         return Ok(());
     }
     let mut passing: Vec<HashSet<i64, foldhash::fast::RandomState>> = Vec::new();
     for (form, test) in tests {
         let mut ids = HashSet::default();
-        if *form == Form::Strings {
+        if *form == Form::Variables {
             let mut statement =
                 connection.prepare_cached("SELECT id, raw_bytes, value FROM env_var")?;
             let mut rows = statement.query([])?;

@@ -8,6 +8,8 @@ pub(super) enum Form {
     Text,
     BaseName,
     Strings,
+    /// Strings, each stored on its own.
+    Variables,
     CommandLine,
 }
 

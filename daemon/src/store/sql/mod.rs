@@ -19,7 +19,9 @@ pub(super) use self::functions::register_fixed;
 use self::functions::{register_env, register_terms};
 pub(super) use self::group::{GroupKey, group_key};
 use self::home::{Form, Home, OfExecutable, home, parent_pid, truncated};
-pub(super) use self::narrow::{Way, look_up, may_narrow, way};
+pub(super) use self::narrow::{
+    Way, has_time, look_up, may_narrow, range_of_time, rows_of_time, way,
+};
 
 /// A condition on `process p`, for a `WHERE`.
 pub(super) struct Condition {
@@ -90,7 +92,7 @@ impl Compiler {
             Home::Name => self.name(test),
             Home::Args(form) => self.args("p.args", form, test),
             Home::Env => {
-                self.tests.push((Form::Strings, test.clone()));
+                self.tests.push((Form::Variables, test.clone()));
                 let index = self.tests.len() - 1;
                 format!("p.env IN (SELECT id FROM env WHERE env_term({index}, value))")
             }

@@ -31,9 +31,10 @@ const FEW_ROWS: usize = scaled(10_000, 2);
 const TESTED_ROWS: usize = scaled(50_000, 10);
 /// To look a row up takes so many times as long as to pass by it.
 const LOOK_UP: usize = scaled(6, 1);
-/// Rows that are looked up at once: few at first, since that may be enough.
+/// Rows that are looked up at once: few at first, since that may be enough, and then many, since each
+/// time all lists of values that pass are made anew.
 const FIRST_ROWS: usize = scaled(500, 3);
-const ROWS_AT_ONCE: usize = scaled(32_000, 10);
+const ROWS_AT_ONCE: usize = scaled(256_000, 20);
 
 /// How to find all that match.
 pub(in crate::store) enum Way {
@@ -50,26 +51,69 @@ pub(in crate::store) fn may_narrow(filter: &Filter) -> bool {
         .any(|term| matches!(home(term.field), Home::Args(_) | Home::Executable(_) | Home::Name))
 }
 
-/// The quickest way to those of a time.
+/// The quickest way to those among about so many rows.
 pub(in crate::store) fn way(
     connection: &Connection,
     filter: &Filter,
-    time_ns: Range<i64>,
+    rows: usize,
 ) -> rusqlite::Result<Way> {
     if !may_narrow(filter) {
         return Ok(Way::Scan(Search::Everything));
     }
-    let rows = rows_of_time(connection, times(filter, time_ns))?;
     if rows <= TESTED_ROWS {
         // Where there are not many more, all command lines are soon tested.
-        let all = rows_of_time(connection, i64::MIN..i64::MAX)?;
-        let search = if rows < all / LOOK_UP { Search::EachRow } else { Search::Everything };
+        let is_small_part = is_small_part(connection, rows)?;
+        let search = if is_small_part { Search::EachRow } else { Search::Everything };
         return Ok(Way::Scan(search));
     }
     Ok(match narrow(connection, filter)? {
         Some(found) if found.len() < rows / LOOK_UP => Way::Rows(found),
         _ => Way::Scan(Search::Everything),
     })
+}
+
+/// About how many rows are of the time, and of that which the filter asks for.
+pub(in crate::store) fn rows_of_time(
+    connection: &Connection,
+    filter: &Filter,
+    time_ns: Range<i64>,
+) -> rusqlite::Result<usize> {
+    let time_ns = times(filter, time_ns);
+    // Rows are nearly in the order of time.
+    let end_of = |sql: &str, at: i64| -> rusqlite::Result<Option<i64>> {
+        connection.prepare_cached(sql)?.query_row([at], |row| row.get(0)).optional()
+    };
+    let first = "SELECT id FROM process WHERE time_ns >= ?1 ORDER BY time_ns LIMIT 1";
+    let last = "SELECT id FROM process WHERE time_ns < ?1 ORDER BY time_ns DESC LIMIT 1";
+    let (first, last) = (end_of(first, time_ns.start)?, end_of(last, time_ns.end)?);
+    let count = first.zip(last).map_or(0, |(first, last)| last.saturating_sub(first) + 1);
+    Ok(usize::try_from(count).unwrap_or(0))
+}
+
+/// Whether the filter asks for a time.
+pub(in crate::store) fn has_time(filter: &Filter) -> bool {
+    times(filter, i64::MIN..i64::MAX) != (i64::MIN..i64::MAX)
+}
+
+/// All rows of the time that the filter asks for are in this range; `None` where it is not worth
+/// while to look.
+pub(in crate::store) fn range_of_time(
+    connection: &Connection,
+    filter: &Filter,
+) -> rusqlite::Result<Option<Range<i64>>> {
+    let all = i64::MIN..i64::MAX;
+    let rows = rows_of_time(connection, filter, all.clone())?;
+    if !has_time(filter) || !is_small_part(connection, rows)? {
+        return Ok(None);
+    }
+    let time_ns = times(filter, all);
+    let (first, last): (Option<i64>, Option<i64>) = connection
+        .prepare_cached(
+            "SELECT min(id), max(id) FROM process INDEXED BY process_time \
+             WHERE time_ns >= ?1 AND time_ns < ?2",
+        )?
+        .query_row([time_ns.start, time_ns.end], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(Some(first.zip(last).map_or(0..0, |(first, last)| first..last.saturating_add(1))))
 }
 
 /// The part of it that the filter asks for.
@@ -85,20 +129,11 @@ fn times(filter: &Filter, Range { mut start, mut end }: Range<i64>) -> Range<i64
     start..end
 }
 
-/// About how many rows are of the time.
-fn rows_of_time(
-    connection: &Connection,
-    Range { start, end }: Range<i64>,
-) -> rusqlite::Result<usize> {
-    // Rows are nearly in the order of time.
-    let end_of = |sql: &str, at: i64| -> rusqlite::Result<Option<i64>> {
-        connection.prepare_cached(sql)?.query_row([at], |row| row.get(0)).optional()
-    };
-    let first = "SELECT id FROM process WHERE time_ns >= ?1 ORDER BY time_ns LIMIT 1";
-    let last = "SELECT id FROM process WHERE time_ns < ?1 ORDER BY time_ns DESC LIMIT 1";
-    let (first, last) = (end_of(first, start)?, end_of(last, end)?);
-    let count = first.zip(last).map_or(0, |(first, last)| last.saturating_sub(first) + 1);
-    Ok(usize::try_from(count).unwrap_or(0))
+fn is_small_part(connection: &Connection, rows: usize) -> rusqlite::Result<bool> {
+    let all: i64 = connection
+        .prepare_cached("SELECT ifnull(max(id) - (SELECT min(id) FROM process), 0) FROM process")?
+        .query_row([], |row| row.get(0))?;
+    Ok(rows < usize::try_from(all).unwrap_or(0) / LOOK_UP)
 }
 
 /// Hands out `columns` of the rows that match, in the order of `rows`, some at a time.
@@ -122,7 +157,7 @@ pub(in crate::store) fn look_up(
         if take(&mut statement.query(params_from_iter(params))?)?.is_break() {
             return Ok(ControlFlow::Break(()));
         }
-        (rest, at_once) = (others, (at_once * 2).min(ROWS_AT_ONCE));
+        (rest, at_once) = (others, (at_once * 8).min(ROWS_AT_ONCE));
     }
     Ok(ControlFlow::Continue(()))
 }
