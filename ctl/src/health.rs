@@ -256,7 +256,7 @@ fn files(page: &mut Page<'_>, files: &Files) {
     page.field("copies", &copies);
     page.field("removed for room", &number(files.evicted));
     if files.disappeared > 0 {
-        lost_field(page, "disappeared", files.disappeared, " copies: somebody removed them");
+        lost_field(page, "disappeared", files.disappeared, " copies (see bpfctl binaries)");
     }
 }
 
@@ -424,7 +424,7 @@ executed files, in this run
   not judged        !! 1 events, by rules that ask for a hash
   copies            3, 5.0 MiB on disk
   removed for room  0
-  disappeared       !! 2 copies: somebody removed them
+  disappeared       !! 2 copies (see bpfctl binaries)
 ";
         assert!(page.contains(expected), "{page}");
     }

@@ -273,7 +273,7 @@ fn files(files: &Files) -> Group {
     group.plain("copies kept", format!("{}, {}", number(files.kept), size(files.kept_bytes)));
     group.plain("removed for room", number(files.evicted));
     if files.disappeared > 0 {
-        let advice = "somebody removed them";
+        let advice = "see bpfctl binaries";
         group.count(Tone::Warning, "disappeared", files.disappeared, "copies", advice);
     }
     if let Some(trouble) = &files.trouble {

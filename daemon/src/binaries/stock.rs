@@ -127,7 +127,7 @@ impl Stock {
             Some(trouble) if is_news => tracing::error!("executed files are not kept: {trouble}"),
             Some(_) => {}
             None => tracing::warn!(
-                "{} was removed or replaced: copies are kept in the directory that is there now",
+                "copies of executed files are kept in the directory that is now at {}",
                 self.directory.display()
             ),
         }
@@ -146,8 +146,9 @@ impl Stock {
         }
         if let Some(vault) = self.vault()
             && self.is_unknown.swap(false, Ordering::Relaxed)
+            && !self.take_stock(&vault)
         {
-            self.take_stock(&vault);
+            self.is_unknown.store(true, Ordering::Relaxed);
         }
     }
 
@@ -289,13 +290,23 @@ impl Stock {
         })
     }
 
-    /// Compares what lies in the vault with what the database says.
-    fn take_stock(&self, vault: &Vault) {
+    /// Compares what lies in the vault with what the database says; false if it has to be done
+    /// again.
+    fn take_stock(&self, vault: &Arc<Vault>) -> bool {
         let mut accounts = self.accounts();
+        if !self.vault.get().is_some_and(|present| Arc::ptr_eq(&present, vault)) {
+            return false;
+        }
         let (stored, said) = match (vault.contents(), self.reader.kept(&Control::default())) {
             (Ok(stored), Ok(said)) => (stored, said),
-            (Err(error), _) => return tracing::warn!("the kept files cannot be listed: {error}"),
-            (_, Err(error)) => return tracing::warn!("the kept files cannot be listed: {error}"),
+            (Err(error), _) => {
+                tracing::warn!("the kept files cannot be listed: {error}");
+                return false;
+            }
+            (_, Err(error)) => {
+                tracing::warn!("the kept files cannot be listed: {error}");
+                return false;
+            }
         };
         for stored in &stored {
             accounts.add(&stored.sha256, stored.stored_bytes);
@@ -314,6 +325,7 @@ impl Stock {
             self.adopt(vault, &stored.sha256, stored.stored_bytes);
         }
         self.publish(&Content::Unknown);
+        true
     }
 
     /// A copy that was made just before the recorder was killed, so that nobody wrote it down.

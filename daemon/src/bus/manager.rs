@@ -224,8 +224,7 @@ impl Service {
             }
             if files.disappeared > 0 {
                 warnings.push(format!(
-                    "{} copies of executed files have disappeared: somebody removed them, see \
-                     bpfctl binaries",
+                    "{} copies of executed files have disappeared: see bpfctl binaries",
                     files.disappeared
                 ));
             }

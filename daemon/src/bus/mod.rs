@@ -305,11 +305,17 @@ async fn stay(service: Service, bus: SharedBus, own_uid: u32, mut connection: Co
         }
         let name = bus.name();
         tracing::warn!("the {name} is gone: nobody is answered until it is back");
+        let mut told = String::new();
         connection = loop {
             tokio::time::sleep(JOIN_AGAIN).await;
             match join(&service, bus, own_uid).await {
                 Ok(connection) => break connection,
-                Err(error) => tracing::debug!("the {name} is not back yet: {error}"),
+                // It may be back, and refuse this.
+                Err(error) if error.to_string() != told => {
+                    tracing::warn!("the {name} cannot be joined yet: {error}");
+                    told = error.to_string();
+                }
+                Err(_) => {}
             }
         };
         tracing::info!("the {name} is back");

@@ -105,7 +105,8 @@ impl Rules {
         Ok((affected.meant, affected.changed))
     }
 
-    /// Reads the directories of rules anew; returns when what is there is in force.
+    /// Reads the directories of rules anew; returns when what is there is in force. One that is gone
+    /// is not missed any more.
     async fn reload(
         &self,
         #[zbus(connection)] connection: &Connection,

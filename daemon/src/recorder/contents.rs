@@ -3,7 +3,7 @@
 //! A file that has not changed costs one look-up. Of what is asked, the answer comes later: rules
 //! that want a hash wait for it, nothing else does.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, TrySendError};
 
@@ -194,8 +194,9 @@ impl Contents {
 
     /// These copies are gone: when they run again, they are to be kept again.
     pub(crate) fn forget(&mut self, sha256: &[String]) {
+        let gone: HashSet<&str> = sha256.iter().map(String::as_str).collect();
         self.known.retain(|_, content| {
-            content.read().is_none_or(|read| !sha256.contains(&read.hashes.sha256))
+            content.read().is_none_or(|read| !gone.contains(&*read.hashes.sha256))
         });
     }
 

@@ -65,8 +65,8 @@ impl Directory {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 if self.known_files > 0 {
                     troubles.push(format!(
-                        "{} is gone, and with it {} files of rules: put it back, or reload \
-                         the service to take it as it is",
+                        "{} is gone, with its files of rules ({}): put it back, or have the rules \
+                         reloaded (systemctl reload bpf-recorder) to take it as it is",
                         self.path.display(),
                         self.known_files
                     ));
@@ -253,7 +253,7 @@ mod tests {
         assert!(troubles().is_empty());
         fs::rename(&path, scratch.path().join("aside")).unwrap();
         for _ in 0..2 {
-            assert!(troubles()[0].contains("is gone, and with it 1 files"));
+            assert!(troubles()[0].contains("is gone, with its files of rules (1)"));
         }
         fs::write(&path, "").unwrap();
         assert!(troubles()[0].contains("cannot be read"));

@@ -79,8 +79,12 @@ pub(crate) fn ask(socket: &OwnedFd, number: u32, wanted: &Wanted) -> nix::Result
 /// `Ok(None)` when the recorder has closed its end.
 pub(crate) fn next_question(socket: &OwnedFd) -> nix::Result<Option<(u32, Wanted)>> {
     let mut bytes = [0; MOST_QUESTION];
-    let Some((length, _)) = receive(socket, &mut bytes)? else { return Ok(None) };
-    parse(&bytes[..length]).map(Some).ok_or(Errno::EBADMSG)
+    let Some(message) = receive(socket, &mut bytes)? else { return Ok(None) };
+    // The recorder sends none; of those that were left out, others may have come.
+    if message.file.is_some() || message.has_left_out {
+        return Err(Errno::EBADMSG);
+    }
+    parse(&bytes[..message.length]).map(Some).ok_or(Errno::EBADMSG)
 }
 
 fn parse(bytes: &[u8]) -> Option<(u32, Wanted)> {
@@ -138,7 +142,7 @@ pub(crate) fn answer(socket: &OwnedFd, number: u32, opened: &Opened) -> nix::Res
 /// `Ok(None)` when the broker has closed its end.
 pub(crate) fn next_answer(socket: &OwnedFd) -> nix::Result<Option<(u32, Opened)>> {
     let mut bytes = [0; ANSWER];
-    let Some((length, file)) = receive(socket, &mut bytes)? else { return Ok(None) };
+    let Some(Message { length, file, .. }) = receive(socket, &mut bytes)? else { return Ok(None) };
     if length != ANSWER {
         return Err(Errno::EBADMSG);
     }
@@ -173,9 +177,16 @@ fn send(socket: &OwnedFd, bytes: &[u8], file: Option<&OwnedFd>) -> nix::Result<(
     }
 }
 
-/// Length and descriptor of the next message; `None` at the end.
+struct Message {
+    length: usize,
+    file: Option<OwnedFd>,
+    /// The kernel had no room for all descriptors that were sent.
+    has_left_out: bool,
+}
+
+/// `None` at the end.
 #[expect(unsafe_code, reason = "a received descriptor gets its owner")]
-fn receive(socket: &OwnedFd, bytes: &mut [u8]) -> nix::Result<Option<(usize, Option<OwnedFd>)>> {
+fn receive(socket: &OwnedFd, bytes: &mut [u8]) -> nix::Result<Option<Message>> {
     let mut control = nix::cmsg_space!([std::os::fd::RawFd; 1]);
     loop {
         let mut parts = [IoSliceMut::new(bytes)];
@@ -186,9 +197,9 @@ fn receive(socket: &OwnedFd, bytes: &mut [u8]) -> nix::Result<Option<(usize, Opt
             Err(error) => return Err(error),
             Ok(message) => {
                 let mut file = None;
-                // There is room for one descriptor, so that one that was left out was the only one.
-                let is_left_out = message.flags.contains(MsgFlags::MSG_CTRUNC);
-                let parts = if is_left_out { None } else { Some(message.cmsgs()?) };
+                // The broker sends one: where that was left out, none came.
+                let has_left_out = message.flags.contains(MsgFlags::MSG_CTRUNC);
+                let parts = if has_left_out { None } else { Some(message.cmsgs()?) };
                 for part in parts.into_iter().flatten() {
                     if let ControlMessageOwned::ScmRights(files) = part {
                         for raw in files {
@@ -198,7 +209,7 @@ fn receive(socket: &OwnedFd, bytes: &mut [u8]) -> nix::Result<Option<(usize, Opt
                     }
                 }
                 let length = message.bytes;
-                return Ok((length > 0).then_some((length, file)));
+                return Ok((length > 0).then_some(Message { length, file, has_left_out }));
             }
         }
     }

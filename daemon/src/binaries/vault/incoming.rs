@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Write};
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, openat, renameat};
@@ -94,6 +94,9 @@ impl Sink {
     }
 }
 
+/// Of all vaults: one may take the place of another while a file is written to that.
+static NEXT_NAME: AtomicU64 = AtomicU64::new(0);
+
 /// A name in `incoming`, removed with this if the file still has it. It is never used again.
 struct Temporary<'a> {
     vault: &'a Vault,
@@ -105,7 +108,7 @@ impl<'a> Temporary<'a> {
         let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_CLOEXEC;
         let keeping = vault.keeping()?;
         loop {
-            let number = keeping.next_name.fetch_add(1, Ordering::Relaxed);
+            let number = NEXT_NAME.fetch_add(1, Ordering::Relaxed);
             let name = format!("{}-{number}", std::process::id());
             match openat(&keeping.incoming, &*name, flags, Mode::S_IRUSR) {
                 Err(Errno::EEXIST) => {}

@@ -6,7 +6,6 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::Once;
-use std::sync::atomic::AtomicU64;
 
 use nix::NixPath;
 use nix::dir::Dir;
@@ -26,7 +25,6 @@ pub(super) struct Keeping {
     pub(super) incoming: OwnedFd,
     /// For messages only.
     path: PathBuf,
-    pub(super) next_name: AtomicU64,
     foreign_names: Once,
 }
 
@@ -47,8 +45,7 @@ impl Vault {
         let incoming_path = path.join(INCOMING);
         let incoming = own_directory(&root, Path::new(INCOMING), &incoming_path)?;
         remove_leftovers(&incoming).map_err(|errno| VaultError::of(&incoming_path, errno))?;
-        let (next_name, foreign_names) = (AtomicU64::new(0), Once::new());
-        let keeping = Keeping { incoming, path, next_name, foreign_names };
+        let keeping = Keeping { incoming, path, foreign_names: Once::new() };
         Ok(Self { root, keeping: Some(keeping) })
     }
 

@@ -8,10 +8,12 @@ use super::Pipeline;
 const FILES: Duration = Duration::from_secs(2);
 /// The kernel detaches what nobody holds any more when it gets to it.
 const QUIET: Duration = Duration::from_millis(100);
+/// Where they are attached still, as after a start that failed, it is never quiet.
+const LONGEST_UNREST: Duration = Duration::from_secs(2);
 
 impl Pipeline {
-    /// Soon nothing comes any more: reads the rest, settles the losses, commits. Fails if not all could
-    /// be written within `patience`.
+    /// Soon nothing comes any more: reads the rest, settles the losses, commits. Fails if not all
+    /// could be written within `patience`.
     pub(crate) fn finish(mut self, patience: Duration) -> anyhow::Result<()> {
         let deadline = Instant::now() + patience;
         self.shared.set_waiting(false);
@@ -29,7 +31,8 @@ impl Pipeline {
     /// Until nothing has come for a while: the programs of a sensor that was killed go on for some
     /// moments after it.
     fn read_the_rest(&mut self, deadline: Instant) {
-        let mut quiet_since = Instant::now();
+        let begun = Instant::now();
+        let mut quiet_since = begun;
         while Instant::now() < deadline && !self.store.has_died() && !self.ring.is_damaged() {
             self.hand_over(true);
             if self.drain() > 0 {
@@ -38,7 +41,7 @@ impl Pipeline {
             }
             if self.ring.position() != self.ring.produced() {
                 quiet_since = Instant::now();
-            } else if quiet_since.elapsed() >= QUIET {
+            } else if quiet_since.elapsed() >= QUIET || begun.elapsed() >= LONGEST_UNREST {
                 return;
             }
             std::thread::sleep(Duration::from_millis(1));
