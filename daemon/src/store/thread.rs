@@ -4,9 +4,9 @@
 //! reading, and the ring holds what happens meanwhile. A batch that cannot be written (disk full)
 //! is tried again until it can: nothing that was read is dropped.
 //!
-//! Between batches it prepares searches and deletes what is not to be kept, a little at a time, so
-//! that a batch waits for milliseconds at most. While batches wait all the same, that gets no more
-//! time than writing.
+//! Between batches it deletes what is not to be kept, and prepares searches, a little at a time, so
+//! that a batch waits for milliseconds at most. While batches wait all the same, deleting gets no
+//! more time than writing, and searches are not prepared.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
@@ -59,6 +59,7 @@ impl WriterThread {
             is_abandoned: is_abandoned.clone(),
             retention,
             next_look: Instant::now(),
+            next_preparation: Instant::now(),
         };
         let thread = std::thread::Builder::new()
             .name("store".to_owned())
@@ -125,16 +126,23 @@ struct Worker {
     is_abandoned: Arc<AtomicBool>,
     retention: Retention,
     next_look: Instant,
+    next_preparation: Instant,
 }
 
 impl Worker {
     fn run(&mut self, batches: &Receiver<Box<Batch>>) {
         loop {
-            let patience = if self.is_look_due() { Duration::ZERO } else { IDLE_LOOK };
+            let is_due = self.is_look_due() || self.is_preparation_due();
+            let patience = if is_due { Duration::ZERO } else { IDLE_LOOK };
             let batch = match batches.recv_timeout(patience) {
                 Ok(batch) => batch,
                 Err(RecvTimeoutError::Timeout) if self.is_in_place() => {
-                    self.upkeep();
+                    if self.is_look_due() {
+                        self.retain();
+                    }
+                    if self.is_preparation_due() {
+                        self.prepare();
+                    }
                     continue;
                 }
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => return,
@@ -159,7 +167,7 @@ impl Worker {
             let (written, took) = (Instant::now(), begun.elapsed());
             // Where the queue is never empty, that is the only time for it.
             while self.is_look_due() && written.elapsed() < took {
-                self.upkeep();
+                self.retain();
             }
         }
     }
@@ -197,25 +205,20 @@ impl Worker {
         Instant::now() >= self.next_look
     }
 
-    /// One step of upkeep.
-    fn upkeep(&mut self) {
-        let pause = match self.step() {
-            Ok(true) => Duration::ZERO,
-            Ok(false) => LOOK,
-            Err(error) => {
-                tracing::error!("the database cannot be tended: {error}");
-                LATER
-            }
-        };
-        self.next_look = Instant::now() + pause;
+    fn is_preparation_due(&self) -> bool {
+        Instant::now() >= self.next_preparation
     }
 
-    /// Whether there was something to do.
-    fn step(&mut self) -> Result<bool, StoreError> {
-        // What cannot be prepared, as in a damaged part of the database, must not keep the old.
-        let prepared = self.writer.prepare_searches();
-        let has_deleted = self.retention.step(&mut self.writer, now_ns())?;
-        Ok(prepared? || has_deleted)
+    /// One step of retention.
+    fn retain(&mut self) {
+        let done = self.retention.step(&mut self.writer, now_ns());
+        self.next_look = Instant::now() + pause(done, "what is too old cannot be deleted");
+    }
+
+    /// One step for searches: only where no batch waits, for these can.
+    fn prepare(&mut self) {
+        let done = self.writer.prepare_searches();
+        self.next_preparation = Instant::now() + pause(done, "searches cannot be prepared");
     }
 
     /// Tries until it works; `None` when told to give up.
@@ -256,6 +259,18 @@ impl Worker {
     fn set_trouble(&self, trouble: Option<String>) {
         if let Ok(mut current) = self.trouble.lock() {
             *current = trouble;
+        }
+    }
+}
+
+/// Until the next step of something that had more to do, or had not.
+fn pause(done: Result<bool, StoreError>, failure: &str) -> Duration {
+    match done {
+        Ok(true) => Duration::ZERO,
+        Ok(false) => LOOK,
+        Err(error) => {
+            tracing::error!("{failure}: {error}");
+            LATER
         }
     }
 }
