@@ -72,7 +72,7 @@ fn a_directory_that_is_removed_is_made_again() {
     assert_refused(&scratch, client, &first, &first);
     assert!(warns(client, "copies of executed files have disappeared"));
     assert!(!warns(client, "not kept"));
-    assert!(recorder.log().contains("was removed or replaced"), "{}", recorder.log());
+    assert!(recorder.log().contains("in the directory that is now at"), "{}", recorder.log());
     assert_eq!(binary(client, &second).storage, Storage::Kept);
     // What runs again is kept again.
     settle();
