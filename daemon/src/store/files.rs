@@ -3,9 +3,7 @@
 
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::MetadataExt as _;
-use std::path::Path;
-
-use super::write::with_suffix;
+use std::path::{Path, PathBuf};
 
 /// What is not where it was any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,4 +55,10 @@ fn file(path: &Path) -> io::Result<File> {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+pub(super) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
 }
