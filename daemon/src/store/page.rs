@@ -92,22 +92,11 @@ pub(super) fn page(
         let start = range.start.max(of_time.start);
         range = start..range.end.min(of_time.end).max(start);
     }
-    match sql::way(connection, filter, rows_in(connection, &range)?)? {
+    match sql::way(connection, filter, sql::rows_in(connection, &range)?)? {
         Way::Rows(rows) => reading.look_up(&rows, &range)?,
         Way::Scan(search) => _ = reading.scan(&range, search)?,
     }
     Ok(reading.page)
-}
-
-/// At most.
-fn rows_in(connection: &Connection, range: &Range<i64>) -> rusqlite::Result<usize> {
-    let (first, last): (i64, i64) = connection
-        .prepare_cached(
-            "SELECT ifnull((SELECT min(id) FROM process), 0), ifnull(max(id), 0) FROM process",
-        )?
-        .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    let end = range.end.min(last.saturating_add(1));
-    Ok(usize::try_from(end.saturating_sub(range.start.max(first))).unwrap_or(0))
 }
 
 struct Reading<'c, 's> {

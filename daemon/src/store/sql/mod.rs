@@ -20,7 +20,7 @@ use self::functions::{register_env, register_terms};
 pub(super) use self::group::{GroupKey, group_key};
 use self::home::{Form, Home, OfExecutable, home, parent_pid, truncated};
 pub(super) use self::narrow::{
-    Way, has_time, look_up, may_narrow, range_of_time, rows_of_time, way,
+    Way, has_time, look_up, may_narrow, range_of_time, rows_in, rows_of_time, way,
 };
 
 /// A condition on `process p`, for a `WHERE`.

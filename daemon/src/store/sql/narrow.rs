@@ -1,8 +1,7 @@
 //! The rows that a filter can match at all, where something tells: those of some executables, or of
 //! some command lines.
 //!
-//! To go through all rows takes a second for some millions; to look up those of values that occur
-//! seldom takes a tenth of it. What else the filter asks is to be asked of the rows found.
+//! What else the filter asks is to be asked of the rows found.
 
 use std::ops::{ControlFlow, Range};
 use std::rc::Rc;
@@ -29,7 +28,7 @@ const MOST_ROWS: usize = scaled(1_000_000, 60);
 const FEW_ROWS: usize = scaled(10_000, 2);
 /// Of so many rows, each one's command line is tested rather than all that were ever recorded.
 const TESTED_ROWS: usize = scaled(50_000, 10);
-/// To look a row up takes so many times as long as to pass by it.
+/// To look a row up is taken to last so many times as long as to pass by it.
 const LOOK_UP: usize = scaled(6, 1);
 /// Rows that are looked up at once: few at first, since that may be enough, and then many, since each
 /// time all lists of values that pass are made anew.
@@ -102,8 +101,9 @@ pub(in crate::store) fn range_of_time(
     filter: &Filter,
 ) -> rusqlite::Result<Option<Range<i64>>> {
     let all = i64::MIN..i64::MAX;
-    let rows = rows_of_time(connection, filter, all.clone())?;
-    if !has_time(filter) || !is_small_part(connection, rows)? {
+    if !has_time(filter)
+        || !is_small_part(connection, rows_of_time(connection, filter, all.clone())?)?
+    {
         return Ok(None);
     }
     let time_ns = times(filter, all);
@@ -130,10 +130,21 @@ fn times(filter: &Filter, Range { mut start, mut end }: Range<i64>) -> Range<i64
 }
 
 fn is_small_part(connection: &Connection, rows: usize) -> rusqlite::Result<bool> {
-    let all: i64 = connection
-        .prepare_cached("SELECT ifnull(max(id) - (SELECT min(id) FROM process), 0) FROM process")?
-        .query_row([], |row| row.get(0))?;
-    Ok(rows < usize::try_from(all).unwrap_or(0) / LOOK_UP)
+    Ok(rows < rows_in(connection, &(i64::MIN..i64::MAX))? / LOOK_UP)
+}
+
+/// How many rows there are in the range at most.
+pub(in crate::store) fn rows_in(
+    connection: &Connection,
+    range: &Range<i64>,
+) -> rusqlite::Result<usize> {
+    let (first, last): (i64, i64) = connection
+        .prepare_cached(
+            "SELECT ifnull((SELECT min(id) FROM process), 0), ifnull(max(id), -1) FROM process",
+        )?
+        .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let end = range.end.min(last.saturating_add(1));
+    Ok(usize::try_from(end.saturating_sub(range.start.max(first))).unwrap_or(0))
 }
 
 /// Hands out `columns` of the rows that match, in the order of `rows`, some at a time.
