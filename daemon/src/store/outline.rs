@@ -1,6 +1,6 @@
 //! The executable and the command line of each row of a segment, apart from the rows: to look
-//! through those of ten million rows takes a tenth of a second, through the rows themselves a second
-//! and more. An index by each would say the same, and cost as much as a third of all writing.
+//! through those is quicker by far than through the rows themselves (docs/benchmarks.md). An index by
+//! each would say the same, and cost as much as a third of all writing.
 //!
 //! A segment that is written to has none yet, and its rows are taken for possible ones; so are those
 //! that retention kept of segments that are gone.
