@@ -400,7 +400,8 @@ mod live {
                     self.service.flush().await;
                     let only = Some(ids.to_vec());
                     let lines = self.service.alert_lines(&self.filter, &self.wanted, 0, only).await;
-                    lines.unwrap_or_default()
+                    // What could not be read is told, as what was not sent.
+                    lines.unwrap_or_else(|_| vec![line(&AlertLine::Missed(ids.len() as u64))])
                 }
             }
         }

@@ -141,7 +141,7 @@ impl Handle {
 
     async fn wait_for(&self, target: Committed) -> bool {
         let mut committed = self.committed.clone();
-        let reached = committed.wait_for(|now| now.ring_position >= target.ring_position);
+        let reached = committed.wait_for(|now| now.batches >= target.batches);
         matches!(tokio::time::timeout(Self::PATIENCE, reached).await, Ok(Ok(_)))
     }
 }

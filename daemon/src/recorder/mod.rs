@@ -163,7 +163,8 @@ fn record(
     for running in stored {
         tracker.adopt(running);
     }
-    let start = Committed { ring_position: ring.position(), row: tracker.next_row() - 1 };
+    let start =
+        Committed { ring_position: ring.position(), row: tracker.next_row() - 1, batches: 0 };
     let writer = WriterThread::start(writer, start, kept).context("start the store's thread")?;
 
     let link = Link::start(socket).context("listen to the sensor")?;

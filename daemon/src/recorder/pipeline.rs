@@ -71,6 +71,8 @@ pub(crate) struct Pipeline {
     batch_since: Option<Instant>,
     /// Position up to which the store was given everything.
     handed_position: u64,
+    /// Made so far.
+    batches: u64,
     /// Position at the snapshot; past it, what is unconfirmed has ended.
     sweep_at: Option<u64>,
     programs: Vec<Program>,
@@ -134,6 +136,7 @@ impl Pipeline {
         };
         let pipeline = Self {
             handed_position: ring.position(),
+            batches: 0,
             ring,
             shared,
             tracker,
@@ -263,10 +266,7 @@ impl Pipeline {
         let is_due = is_now
             || self.tracker.pending() >= BATCH_ROWS
             || self.batch_since.is_some_and(|since| since.elapsed() >= BATCH_AGE);
-        let has_any = self.batch_since.is_some()
-            || self.tracker.pending() > 0
-            || self.ring.position() != self.handed_position;
-        if !is_due || !has_any {
+        if !is_due || !self.has_any() {
             return;
         }
         let mut batch = Box::new(self.tracker.take_batch());
@@ -277,8 +277,16 @@ impl Pipeline {
             is_last: self.is_finishing && self.ring.position() == self.ring.produced(),
         });
         self.handed_position = self.ring.position();
+        self.batches += 1;
         self.batch_since = None;
         self.waiting = self.store.try_send(batch).err();
+    }
+
+    /// Whether there is something for a next batch.
+    fn has_any(&self) -> bool {
+        self.batch_since.is_some()
+            || self.tracker.pending() > 0
+            || self.ring.position() != self.handed_position
     }
 
     /// Carries out what was ordered; tells what has to end.
@@ -344,7 +352,12 @@ impl Pipeline {
         while self.ring.position() < end && self.drain() > 0 {}
         self.sweep();
         self.hand_over(true);
-        Committed { ring_position: self.ring.position(), row: self.tracker.next_row() - 1 }
+        Committed {
+            ring_position: self.ring.position(),
+            row: self.tracker.next_row() - 1,
+            // Where the store has no room for it yet, it goes with the next one.
+            batches: self.batches + u64::from(self.has_any()),
+        }
     }
 
     /// After losses: finds the processes whose ends were among them.

@@ -25,6 +25,9 @@ pub(crate) struct Committed {
     /// Of the ring; what lies before it may be overwritten.
     pub(crate) ring_position: u64,
     pub(crate) row: i64,
+    /// Not all of them move the position: what people decide, and what is found out of files, comes
+    /// from elsewhere.
+    pub(crate) batches: u64,
 }
 
 const QUEUED_BATCHES: usize = 2;
@@ -153,6 +156,7 @@ impl Worker {
             let begun = Instant::now();
             let Some(counts) = self.write(&batch) else { return };
             self.committed.send_modify(|committed| {
+                committed.batches += 1;
                 if let Some(ring) = &batch.ring {
                     committed.ring_position = ring.position;
                 }

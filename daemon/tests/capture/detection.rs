@@ -438,12 +438,8 @@ fn signals_come_to_clients_of_the_socket() {
     let scratch = Scratch::new();
     put(&scratch, "admin", "a.yml", &rule(FIRST, "By a word", "wordone"));
     let Some(recorder) = recorder(&scratch, &[]) else { return };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(async {
-        let stream = tokio::net::UnixStream::connect(scratch.bus()).await.unwrap();
-        let stream = stream.into_std().unwrap();
-        let builder = zbus::connection::Builder::unix_stream(stream).p2p();
-        let connection = builder.build().await.unwrap();
+    runtime().block_on(async {
+        let connection = connect(&scratch).await;
         let alerts = common::bus::AlertsProxy::new(&connection).await.unwrap();
         let rules = common::bus::RulesProxy::new(&connection).await.unwrap();
         let mut raised = alerts.receive_raised().await.unwrap();
@@ -461,6 +457,46 @@ fn signals_come_to_clients_of_the_socket() {
         assert_eq!((affected.meant, affected.changed), (1, 1));
         changed.next().await.unwrap();
     });
+    recorder.stop();
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
+}
+
+async fn connect(scratch: &Scratch) -> zbus::Connection {
+    let stream = tokio::net::UnixStream::connect(scratch.bus()).await.unwrap();
+    let stream = stream.into_std().unwrap();
+    zbus::connection::Builder::unix_stream(stream).p2p().build().await.unwrap()
+}
+
+/// Nothing else happens meanwhile that those who follow would have to wait for.
+#[test]
+fn a_change_is_followed_once_it_is_stored() {
+    let scratch = Scratch::new();
+    put(&scratch, "admin", "a.yml", &rule(FIRST, "By a word", "wordone"));
+    let Some(recorder) = recorder(&scratch, &[]) else { return };
+    process_with("wordone");
+    let line = runtime().block_on(async {
+        let connection = connect(&scratch).await;
+        let alerts = common::bus::AlertsProxy::new(&connection).await.unwrap();
+        let pipe = alerts.subscribe("", &Default::default(), 0).await.unwrap();
+        alerts.get(1).await.unwrap();
+        let other = rusqlite::Connection::open(scratch.database()).unwrap();
+        other.execute_batch("BEGIN IMMEDIATE").unwrap();
+        let unlock = async {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            other.execute_batch("ROLLBACK").unwrap();
+        };
+        let (changed, ()) = tokio::join!(alerts.set(&[1], "in_progress", ""), unlock);
+        assert_eq!(changed.unwrap(), 1);
+        let mut line = String::new();
+        let pipe = fs::File::from(std::os::fd::OwnedFd::from(pipe));
+        std::io::BufRead::read_line(&mut std::io::BufReader::new(pipe), &mut line).unwrap();
+        line
+    });
+    let alert: Alert<'_> = serde_json::from_str(&line).unwrap();
+    assert_eq!(alert.alert.status, common::alert::Status::InProgress);
     recorder.stop();
 }
 
