@@ -16,6 +16,7 @@ use crate::connection::alerts::{Answer as Found, Ask, Live as Raised};
 use crate::connection::processes::Live;
 use crate::connection::{Answer, Asked, Request, Trouble};
 use crate::state::alert_list::{AlertList, Choice, Grouping, Key};
+use crate::state::alert_row::AlertRow;
 use crate::state::marks::{Marks, Reach};
 use crate::theme::Tokens;
 use crate::widgets::table::{self, TableState};
@@ -49,7 +50,11 @@ pub(super) struct Alerts {
     wants_note: bool,
     trouble: Option<Trouble>,
     following: Asked,
+    /// The first page waits until nothing can be missed any more.
+    is_beginning: bool,
     paging: Asked,
+    /// What was told while a page was on its way, and so may be newer than what is in that.
+    late: Vec<AlertRow>,
     showing: Asked,
     setting: Asked,
     is_choice_read: bool,
@@ -66,7 +71,8 @@ impl View for Alerts {
         self.read_choice(cx);
         let follow = Ask::Follow { filter: cx.scope.filter_text() };
         self.following.ask(cx.link, Request::Alerts(follow));
-        self.ask_page(String::new(), cx);
+        self.paging.cancel(cx.link);
+        self.is_beginning = true;
         if let Some(id) = self.looked_at() {
             self.showing.ask(cx.link, Request::Alerts(Ask::One { id }));
         }
@@ -74,6 +80,9 @@ impl View for Alerts {
 
     fn answer(&mut self, reply: Reply, cx: &mut Context<'_>) -> Option<Reply> {
         if self.following.is(reply.ticket) {
+            if std::mem::take(&mut self.is_beginning) {
+                self.ask_first_page(cx);
+            }
             match reply.result {
                 Ok(Answer::Alerts(Found::Live(live))) => self.take_live(live, cx),
                 // Nothing to follow, as in a recorded database; a lost connection is told elsewhere.
@@ -160,20 +169,28 @@ impl View for Alerts {
 }
 
 impl Alerts {
+    /// Of everything anew.
+    fn ask_first_page(&mut self, cx: &mut Context<'_>) {
+        self.cursor = None;
+        self.ask_page(String::new(), cx);
+    }
+
     fn ask_page(&mut self, cursor: String, cx: &mut Context<'_>) {
         let selection = AlertSelection::default();
         let ask = Ask::Rows { filter: cx.scope.text(), selection, limit: PAGE, cursor };
+        self.late.clear();
         self.paging.ask(cx.link, Request::Alerts(ask));
     }
 
     fn take_page(&mut self, result: Result<Answer, Trouble>, cx: &mut Context<'_>) {
         match result {
             Ok(Answer::Alerts(Found::Rows { rows, cursor })) => {
-                // The first page is of everything anew; the next ones come at its end.
                 match self.cursor.take() {
                     Some(_) => self.list.add(rows, &mut self.marks),
                     None => self.list.replace(rows, &mut self.marks),
                 }
+                let late = std::mem::take(&mut self.late);
+                self.add_told(late, cx);
                 self.cursor = cursor;
                 self.is_known = true;
                 self.find_wanted();
@@ -186,26 +203,29 @@ impl Alerts {
 
     /// What was raised or changed. What changed is shown even where new ones are not.
     fn take_live(&mut self, live: Raised, cx: &mut Context<'_>) {
-        let takes_new = cx.is_live && cx.scope.span.is_open();
-        let rows: Vec<_> = live
-            .rows
-            .into_iter()
-            .filter(|row| takes_new || self.list.row(row.id).is_some())
-            .collect();
-        if let Some(id) = self.looked_at().filter(|id| rows.iter().any(|row| row.id == *id)) {
+        if self.paging.is_waiting() {
+            self.late.extend_from_slice(&live.rows);
+        }
+        let told = |id: &u64| live.rows.iter().any(|row| row.id == *id);
+        if let Some(id) = self.looked_at().filter(told) {
             self.showing.ask(cx.link, Request::Alerts(Ask::One { id }));
         }
         let above = self.marks.cursor().and_then(|key| self.position(key));
-        self.list.add(rows, &mut self.marks);
+        self.add_told(live.rows, cx);
         // What is looked at stays where it is on the screen.
         let below = self.marks.cursor().and_then(|key| self.position(key));
         if let (Some(above), Some(below)) = (above, below) {
             self.table.top = (self.table.top + below as f64 - above as f64).max(0.0);
         }
         if live.missed > 0 {
-            self.cursor = None;
-            self.ask_page(String::new(), cx);
+            self.ask_first_page(cx);
         }
+    }
+
+    fn add_told(&mut self, mut rows: Vec<AlertRow>, cx: &Context<'_>) {
+        let takes_new = cx.is_live && cx.scope.span.is_open();
+        rows.retain(|row| takes_new || self.list.row(row.id).is_some());
+        self.list.add(rows, &mut self.marks);
     }
 
     fn position(&self, key: &Key) -> Option<u64> {

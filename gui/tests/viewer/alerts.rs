@@ -158,6 +158,39 @@ fn a_late_answer_never_replaces_a_newer_one() {
 }
 
 #[test]
+fn a_page_does_not_undo_what_was_told_meanwhile() {
+    let mut stage = stage();
+    stage.fake().hold_those_to(|request| matches!(request, Request::Alerts(Ask::Rows { .. })));
+    stage.filter("pid > 0");
+    stage.row("alert 100").click();
+    stage.settle();
+    stage.key(Modifiers::NONE, Key::R);
+    stage.raise_alert();
+    let rows = stage.rows();
+    assert!(rows[1].contains("alert 101") && rows[2].contains("alert 98"), "{rows:#?}");
+    stage.fake().let_go(false);
+    stage.settle();
+    assert_eq!(stage.rows(), rows);
+}
+
+/// Otherwise what happens in between would never be seen.
+#[test]
+fn alerts_are_followed_before_they_are_fetched() {
+    let mut stage = stage();
+    let pages = |stage: &mut Stage| {
+        let asked = stage.fake().asked.iter();
+        asked.filter(|request| matches!(request, Request::Alerts(Ask::Rows { .. }))).count()
+    };
+    let before = pages(&mut stage);
+    stage.fake().hold_those_to(|request| matches!(request, Request::Alerts(Ask::Follow { .. })));
+    stage.filter("pid > 0");
+    assert_eq!(pages(&mut stage), before);
+    stage.fake().let_go(false);
+    stage.settle();
+    assert_eq!(pages(&mut stage), before + 1);
+}
+
+#[test]
 fn an_empty_list_teaches() {
     let mut stage = stage();
     stage.filter("name = nobody");

@@ -28,6 +28,8 @@ pub(crate) struct Fake {
     following: Vec<(Ticket, Filter)>,
     /// Answers wait here until they are let go.
     held: Option<VecDeque<Notice>>,
+    /// Those to such requests do.
+    is_held: fn(&Request) -> bool,
     pub(crate) cancelled: Vec<Ticket>,
     /// Every request there was.
     pub(crate) asked: Vec<Request>,
@@ -51,6 +53,7 @@ impl Fake {
             health: serde_json::from_str(include_str!("../data/health.json")).unwrap(),
             following: Vec::new(),
             held: None,
+            is_held: |_| true,
             cancelled: Vec::new(),
             asked: Vec::new(),
         }
@@ -73,7 +76,13 @@ impl Fake {
 
     /// Answers wait from now on.
     pub(crate) fn hold(&mut self) {
+        self.hold_those_to(|_| true);
+    }
+
+    /// Answers to some requests wait from now on.
+    pub(crate) fn hold_those_to(&mut self, is_held: fn(&Request) -> bool) {
         self.held = Some(VecDeque::new());
+        self.is_held = is_held;
     }
 
     /// Gives the answers that waited, in the given order of their asking.
@@ -121,12 +130,10 @@ impl Fake {
     }
 
     fn answer(&mut self, ticket: Ticket, request: Request) {
+        let is_held = (self.is_held)(&request);
         if let Some(notices) = self.triage.answer(ticket, &request) {
             for notice in notices {
-                match &mut self.held {
-                    Some(held) => held.push_back(notice),
-                    None => self.tell(notice),
-                }
+                self.give(notice, is_held);
             }
             return;
         }
@@ -156,10 +163,13 @@ impl Fake {
                 Answer::Manager(manager::Answer::Gaps(Vec::new()))
             }
         };
-        let notice = Notice::Answer(ticket, Ok(answer));
+        self.give(Notice::Answer(ticket, Ok(answer)), is_held);
+    }
+
+    fn give(&mut self, notice: Notice, is_held: bool) {
         match &mut self.held {
-            Some(held) => held.push_back(notice),
-            None => self.tell(notice),
+            Some(held) if is_held => held.push_back(notice),
+            _ => self.tell(notice),
         }
     }
 
