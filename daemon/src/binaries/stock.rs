@@ -133,9 +133,12 @@ impl Stock {
         }
         let renewed = renewed.ok();
         self.vault.set(renewed.clone());
-        let mut accounts = self.accounts();
-        *accounts = Accounts { reserved_bytes: accounts.reserved_bytes, ..Accounts::default() };
+        {
+            let mut accounts = self.accounts();
+            *accounts = Accounts { reserved_bytes: accounts.reserved_bytes, ..Accounts::default() };
+        }
         self.is_unknown.store(true, Ordering::Relaxed);
+        self.publish(&Content::Unknown);
         renewed
     }
 

@@ -174,9 +174,7 @@ impl Service {
         let mut warnings = Vec::new();
         #[cfg(feature = "capture")]
         if let Some(live) = &self.inner.live {
-            if let Some(trouble) = live.pipeline.trouble() {
-                warnings.push(format!("nothing can be written: {trouble}"));
-            }
+            warnings.extend(live.pipeline.troubles().sentences());
             if health.capture.is_none() {
                 warnings.push("the recording does not answer: see the daemon's log".to_owned());
             }

@@ -11,7 +11,7 @@ use tokio::sync::{broadcast, oneshot, watch};
 use super::live::{AlertNews, Happening};
 use crate::binaries::Found;
 use crate::detect::Ruleset;
-use crate::store::{Change, Committed, RetentionFigures, What};
+use crate::store::{Change, Committed, RetentionFigures, Troubles, What};
 
 pub(super) enum Order {
     /// Read all there is and hand it to the store; answers what has to be committed then.
@@ -42,7 +42,7 @@ pub(crate) struct Handle {
     pub(super) found: SyncSender<Found>,
     pub(super) wake: Arc<EventFd>,
     pub(super) committed: watch::Receiver<Committed>,
-    pub(super) trouble: Arc<Mutex<Option<String>>>,
+    pub(super) troubles: Arc<Mutex<Troubles>>,
     pub(super) retention: RetentionFigures,
     pub(super) alerts: broadcast::Sender<AlertNews>,
 }
@@ -113,9 +113,8 @@ impl Handle {
         self.alerts.subscribe()
     }
 
-    /// Why nothing can be written at present.
-    pub(crate) fn trouble(&self) -> Option<String> {
-        self.trouble.lock().ok()?.clone()
+    pub(crate) fn troubles(&self) -> Troubles {
+        self.troubles.lock().map(|troubles| troubles.clone()).unwrap_or_default()
     }
 
     pub(crate) fn retention(&self) -> common::health::Retention {

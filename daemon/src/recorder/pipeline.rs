@@ -122,7 +122,7 @@ impl Pipeline {
             found,
             wake: wake.clone(),
             committed: store.committed(),
-            trouble: store.trouble(),
+            troubles: store.troubles(),
             retention: store.retention(),
             alerts: tracker.live.alerts(),
         };

@@ -57,7 +57,7 @@ pub(crate) use read::{Control, Reader, Stopped, Totals};
 #[cfg(feature = "capture")]
 pub(crate) use retention::{Figures as RetentionFigures, Limits, Retention};
 #[cfg(feature = "capture")]
-pub(crate) use thread::{Committed, WriterThread};
+pub(crate) use thread::{Committed, Troubles, WriterThread};
 pub(crate) use top::Grouping;
 pub(crate) use tree::Reach;
 #[cfg(feature = "capture")]

@@ -10,7 +10,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -30,6 +30,26 @@ pub(crate) struct Committed {
     pub(crate) batches: u64,
 }
 
+/// What cannot be done at present, and why.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Troubles {
+    /// Batches wait, and events in the ring.
+    pub(crate) writing: Option<String>,
+    /// What was written last stays in the log, and is not safe from a crash of the machine.
+    pub(crate) log: Option<String>,
+}
+
+impl Troubles {
+    /// As people are told.
+    pub(crate) fn sentences(&self) -> impl Iterator<Item = String> {
+        let writing = self.writing.iter().map(|why| format!("nothing can be written: {why}"));
+        let log = self.log.iter().map(|why| {
+            format!("what was recorded last may not survive a crash of the machine: {why}")
+        });
+        writing.chain(log)
+    }
+}
+
 const QUEUED_BATCHES: usize = 2;
 const RETRY: Duration = Duration::from_secs(1);
 /// How often it is asked whether there is upkeep to do, and at rest.
@@ -41,7 +61,7 @@ const LATER: Duration = Duration::from_secs(60);
 pub(crate) struct WriterThread {
     batches: Option<SyncSender<Box<Batch>>>,
     committed: watch::Receiver<Committed>,
-    trouble: Arc<Mutex<Option<String>>>,
+    troubles: Arc<Mutex<Troubles>>,
     is_abandoned: Arc<AtomicBool>,
     retention: RetentionFigures,
     thread: Option<JoinHandle<()>>,
@@ -53,15 +73,16 @@ impl WriterThread {
         let figures = retention.figures();
         let (batches, receiver) = sync_channel(QUEUED_BATCHES);
         let (sender, committed) = watch::channel(start);
-        let trouble = Arc::new(Mutex::new(None));
+        let troubles = Arc::<Mutex<Troubles>>::default();
         let is_abandoned = Arc::new(AtomicBool::new(false));
         let mut worker = Worker {
             writer,
             committed: sender,
-            trouble: trouble.clone(),
+            troubles: troubles.clone(),
             is_abandoned: is_abandoned.clone(),
             retention,
             next_look: Instant::now(),
+            next_look_at_log: Instant::now(),
             next_preparation: Instant::now(),
         };
         let thread = std::thread::Builder::new()
@@ -70,7 +91,7 @@ impl WriterThread {
         Ok(Self {
             batches: Some(batches),
             committed,
-            trouble,
+            troubles,
             is_abandoned,
             retention: figures,
             thread: Some(thread),
@@ -91,9 +112,8 @@ impl WriterThread {
         self.committed.clone()
     }
 
-    /// Why nothing can be written at present.
-    pub(crate) fn trouble(&self) -> Arc<Mutex<Option<String>>> {
-        self.trouble.clone()
+    pub(crate) fn troubles(&self) -> Arc<Mutex<Troubles>> {
+        self.troubles.clone()
     }
 
     /// What is kept, and what was deleted.
@@ -125,10 +145,11 @@ impl WriterThread {
 struct Worker {
     writer: Writer,
     committed: watch::Sender<Committed>,
-    trouble: Arc<Mutex<Option<String>>>,
+    troubles: Arc<Mutex<Troubles>>,
     is_abandoned: Arc<AtomicBool>,
     retention: Retention,
     next_look: Instant,
+    next_look_at_log: Instant,
     next_preparation: Instant,
 }
 
@@ -148,7 +169,11 @@ impl Worker {
                     }
                     continue;
                 }
-                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => return,
+                Err(RecvTimeoutError::Timeout) => return,
+                Err(RecvTimeoutError::Disconnected) => {
+                    self.tell_of_log(self.writer.checkpoint());
+                    return;
+                }
             };
             if !self.is_in_place() {
                 return;
@@ -213,8 +238,11 @@ impl Worker {
         Instant::now() >= self.next_preparation
     }
 
-    /// One step of retention.
+    /// One step of retention, and a look at what it adds to as well.
     fn retain(&mut self) {
+        if Instant::now() >= self.next_look_at_log {
+            self.look_at_log();
+        }
         let done = self.retention.step(&mut self.writer, now_ns());
         self.next_look = Instant::now() + pause(done, "what is too old cannot be deleted");
     }
@@ -233,7 +261,7 @@ impl Worker {
                 Ok(counts) => {
                     if is_told {
                         tracing::info!("the database can be written again");
-                        self.set_trouble(None);
+                        self.change_troubles(|troubles| troubles.writing = None);
                     }
                     return Some(counts);
                 }
@@ -242,7 +270,7 @@ impl Worker {
                         tracing::error!("{error}; recording waits in the ring");
                         is_told = true;
                     }
-                    self.set_trouble(Some(error.to_string()));
+                    self.change_troubles(|troubles| troubles.writing = Some(error.to_string()));
                     if let StoreError::Corrupt { path, .. } = &error {
                         // Row numbers of the old one mean nothing in the new one: whoever owns this
                         // thread begins again, from the ring.
@@ -260,10 +288,29 @@ impl Worker {
         }
     }
 
-    fn set_trouble(&self, trouble: Option<String>) {
-        if let Ok(mut current) = self.trouble.lock() {
-            *current = trouble;
-        }
+    /// Whether the log is put into the database, which SQLite does by itself and does not tell when
+    /// it fails.
+    fn look_at_log(&mut self) {
+        self.next_look_at_log = Instant::now() + LOOK;
+        self.tell_of_log(self.writer.shorten_log());
+    }
+
+    fn tell_of_log(&self, shortened: Result<(), StoreError>) {
+        let trouble = shortened.err().map(|error| error.to_string());
+        self.change_troubles(|troubles| {
+            match (&troubles.log, &trouble) {
+                (None, Some(error)) => {
+                    tracing::error!("the log cannot be put into the database: {error}");
+                }
+                (Some(_), None) => tracing::info!("the log can be put into the database again"),
+                _ => {}
+            }
+            troubles.log = trouble;
+        });
+    }
+
+    fn change_troubles(&self, change: impl FnOnce(&mut Troubles)) {
+        change(&mut self.troubles.lock().unwrap_or_else(PoisonError::into_inner));
     }
 }
 

@@ -53,9 +53,14 @@ impl Client {
         answer.out
     }
 
-    /// Everything recorded that matches, in order.
+    /// Everything recorded that matches, in order. A recorder that is behind answers with what it
+    /// has, and says so.
     pub(crate) fn events(&self, filter: &str) -> Vec<Event<'static>> {
-        let out = self.print(&["events", "--json", "-n", "0", filter]);
+        let out = wait_for("an answer with the newest events", || {
+            let answer = self.ask(&["events", "--json", "-n", "0", filter]);
+            assert_eq!(answer.status, Some(0), "bpfctl events {filter}: {}", answer.err);
+            (!answer.err.contains("the recorder is behind")).then_some(answer.out)
+        });
         out.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 

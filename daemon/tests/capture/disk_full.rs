@@ -100,8 +100,8 @@ fn a_disk_that_is_full_for_a_while_costs_nothing() {
         Some(())
     });
     assert!(client.print(&["status"]).contains("nothing can be written"));
-    assert_eq!(client.image(before.pid).process.exit_code, Some(1), "what is stored is served");
-    let answer = client.ask(&["events", "-n", "1"]);
+    let answer = client.ask(&["events", "--json", &format!("pid = {}", before.pid)]);
+    assert!(answer.out.contains("\"exit_code\":1"), "what is stored is served: {}", answer.out);
     assert!(answer.err.contains("recorder is behind"), "{}", answer.err);
 
     fs::remove_file(filler).unwrap();

@@ -2,6 +2,7 @@
 
 mod bus;
 mod descriptors;
+mod disk;
 mod kills;
 mod limits;
 mod memory;

@@ -82,18 +82,20 @@ impl Pipeline {
             }
             std::thread::sleep(Duration::from_millis(5));
         }
-        let trouble = self.store.trouble();
+        let troubles = self.store.troubles();
         self.store.finish(deadline.saturating_duration_since(Instant::now()));
         let committed = self.committed.borrow().ring_position;
         self.ring.release(committed);
         let unwritten = end.saturating_sub(committed);
-        if unwritten > 0 {
-            let reason = trouble.lock().ok().and_then(|reason| reason.clone());
-            anyhow::bail!(
-                "{unwritten} bytes of the last events could not be written: {}",
-                reason.as_deref().unwrap_or("the disk was too slow")
-            );
+        let troubles = troubles.lock().map(|troubles| troubles.clone()).unwrap_or_default();
+        anyhow::ensure!(
+            unwritten == 0,
+            "{unwritten} bytes of the last events could not be written: {}",
+            troubles.writing.as_deref().unwrap_or("the disk was too slow")
+        );
+        match troubles.sentences().next() {
+            Some(trouble) => anyhow::bail!(trouble),
+            None => Ok(()),
         }
-        Ok(())
     }
 }

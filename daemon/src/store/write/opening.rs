@@ -13,6 +13,11 @@ use crate::store::files::{Displaced, Files, with_suffix};
 use crate::store::retention::Era;
 use crate::store::schema;
 
+/// What is left of the log once it is in the database; it is put there at half of that.
+const LOG_BYTES: u32 = 16 << 20;
+/// Not of a moment, but of something that does not work.
+const LONG_LOG_BYTES: u64 = 2 * LOG_BYTES as u64;
+
 impl Writer {
     /// Opens or creates the database, migrating an older one.
     pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
@@ -28,7 +33,7 @@ impl Writer {
         // A large batch may need a statement journal, and the recorder may write nowhere else.
         connection.pragma_update(None, "temp_store", "MEMORY").map_err(of)?;
         connection.pragma_update(None, "wal_autocheckpoint", 2000).map_err(of)?;
-        connection.pragma_update(None, "journal_size_limit", 16 << 20).map_err(of)?;
+        connection.pragma_update(None, "journal_size_limit", LOG_BYTES).map_err(of)?;
         // Each deleted value would be looked for in every column that may refer to it, most of which
         // have no index: retention looks after that, with less.
         connection.pragma_update(None, "foreign_keys", false).map_err(of)?;
@@ -85,6 +90,24 @@ impl Writer {
     /// Whether somebody removed or replaced a file that this writes.
     pub(in crate::store) fn displaced(&mut self) -> Option<Displaced> {
         self.files.displaced(&self.path)
+    }
+
+    /// Tells why SQLite has not put the log into the database for long. A reader may be the reason,
+    /// and is waited for; what fails is an error.
+    pub(in crate::store) fn shorten_log(&self) -> Result<(), StoreError> {
+        let log = std::fs::metadata(with_suffix(&self.path, "-wal"));
+        let is_long = log.is_ok_and(|log| log.len() > LONG_LOG_BYTES);
+        if is_long { self.checkpoint() } else { Ok(()) }
+    }
+
+    /// Puts into the database what the log holds and no reader needs. Where there is no room for it,
+    /// it stays in the log, which is on the disk by then.
+    pub(in crate::store) fn checkpoint(&self) -> Result<(), StoreError> {
+        let done = self.connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
+        match done.map_err(|error| StoreError::of(&self.path, error)) {
+            Err(StoreError::Full { .. }) => Ok(()),
+            done => done,
+        }
     }
 
     /// Puts all that the log holds into the database, also where the log has no name any more.

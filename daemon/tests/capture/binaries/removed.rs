@@ -134,6 +134,8 @@ fn nothing_is_written_through_a_link() {
     symlink(&elsewhere, &aside).unwrap();
     exchange(&aside, &directory(&scratch));
     wait_for("a warning", || warns(client, "is not a directory").then_some(()));
+    let kept = || capture(&client.health()).files.kept;
+    wait_for("no copies in health", || (kept() == 0).then_some(()));
     let program = variant(&scratch, "two", b"two");
     let image = explained(client, run_program(&program, &["exit", "0"]));
     assert_eq!(hash_of(&image), Some(sha256_of(&program)), "it is read all the same");

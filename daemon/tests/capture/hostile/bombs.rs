@@ -25,10 +25,10 @@ pub(super) fn size() -> String {
 
 /// Each process of the bomb ends with the number of its children, so that a wrong parent, and the
 /// end of another process, show.
-fn assert_accounted(client: &Client, run: &Run, word: &str) {
+fn assert_whole(client: &Client, run: &Run, word: &str) {
     assert!(run.status.success());
     assert!(run.number("refused") > 0, "it never reached its limit");
-    client.balanced_health();
+    client.assert_lossless();
     let all = client.events(&format!("name = workload and cmd ~ \"bomb {} {word}\"", size()));
     assert_eq!(all.len(), 1 + run.number("forked") as usize);
     let mut children: HashMap<ProcessId, u32> =
@@ -59,8 +59,7 @@ pub(super) fn of_another_user(recorder: &Recorder, word: &str) {
     let mut command = Command::new(scratch.copy(&WORKLOAD, "workload"));
     command.uid(54_320).gid(54_320).env_clear().stdin(Stdio::null());
     let run = finish(start(command.args(["at-most", LIMIT, "bomb", &size(), word])));
-    assert_accounted(&recorder.client, &run, word);
-    recorder.client.assert_lossless();
+    assert_whole(&recorder.client, &run, word);
 }
 
 #[test]
@@ -78,8 +77,7 @@ fn a_bomb_in_a_control_group_is_recorded_whole() {
     };
     let path = group.0.to_str().unwrap();
     let run = finish(start(&mut workload(&["join", path, "bomb", &size(), "in-group"])));
-    assert_accounted(&recorder.client, &run, "in-group");
-    recorder.client.assert_lossless();
+    assert_whole(&recorder.client, &run, "in-group");
     // Possible only when nobody is left in it.
     fs::remove_dir(&group.0).unwrap();
 }
