@@ -143,3 +143,14 @@ pub(crate) fn only<T: std::fmt::Debug>(mut all: Vec<T>) -> T {
     assert_eq!(all.len(), 1, "{all:#?}");
     all.remove(0)
 }
+
+/// For those who speak to a recorder without bpfctl.
+pub(crate) fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
+}
+
+pub(crate) async fn connect(bus: &Path) -> zbus::Connection {
+    let stream = tokio::net::UnixStream::connect(bus).await.unwrap();
+    let stream = stream.into_std().unwrap();
+    zbus::connection::Builder::unix_stream(stream).p2p().build().await.unwrap()
+}

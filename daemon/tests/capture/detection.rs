@@ -14,7 +14,7 @@ use std::time::Duration;
 use common::alert::{Alert, Status};
 use common::rule::{RuleInfo, RuleState};
 
-use crate::client::{Client, capture};
+use crate::client::{Client, capture, connect, runtime};
 use crate::programs::WORKLOAD;
 use crate::recorder::{LOSSLESS, Recorder, wait_for};
 use crate::scratch::Scratch;
@@ -439,7 +439,7 @@ fn signals_come_to_clients_of_the_socket() {
     put(&scratch, "admin", "a.yml", &rule(FIRST, "By a word", "wordone"));
     let Some(recorder) = recorder(&scratch, &[]) else { return };
     runtime().block_on(async {
-        let connection = connect(&scratch).await;
+        let connection = connect(&scratch.bus()).await;
         let alerts = common::bus::AlertsProxy::new(&connection).await.unwrap();
         let rules = common::bus::RulesProxy::new(&connection).await.unwrap();
         let mut raised = alerts.receive_raised().await.unwrap();
@@ -460,16 +460,6 @@ fn signals_come_to_clients_of_the_socket() {
     recorder.stop();
 }
 
-fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
-}
-
-async fn connect(scratch: &Scratch) -> zbus::Connection {
-    let stream = tokio::net::UnixStream::connect(scratch.bus()).await.unwrap();
-    let stream = stream.into_std().unwrap();
-    zbus::connection::Builder::unix_stream(stream).p2p().build().await.unwrap()
-}
-
 /// Nothing else happens meanwhile that those who follow would have to wait for.
 #[test]
 fn a_change_is_followed_once_it_is_stored() {
@@ -478,7 +468,7 @@ fn a_change_is_followed_once_it_is_stored() {
     let Some(recorder) = recorder(&scratch, &[]) else { return };
     process_with("wordone");
     let line = runtime().block_on(async {
-        let connection = connect(&scratch).await;
+        let connection = connect(&scratch.bus()).await;
         let alerts = common::bus::AlertsProxy::new(&connection).await.unwrap();
         let pipe = alerts.subscribe("", &Default::default(), 0).await.unwrap();
         alerts.get(1).await.unwrap();

@@ -15,10 +15,11 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 
-use crate::client::{Client, capture};
+use crate::client::{Client, capture, connect, runtime};
 use crate::database::assert_sound;
 use crate::recorder::{LOSSLESS, Recorder, wait_for};
 use crate::scratch::Scratch;
+use crate::storm;
 use crate::workload::run;
 
 /// What ran is in the record, with its end.
@@ -190,6 +191,36 @@ fn more_subscribers_than_places_are_told_so() {
     }
     wait_for("a place", || (client.ask(&["status"]).status == Some(0)).then_some(()));
     assert_recorded(client, 3);
+    client.assert_lossless();
+    recorder.stop();
+}
+
+/// None of them reads, and all are on one connection.
+#[test]
+fn a_thousand_subscriptions_are_given_or_refused() {
+    let scratch = Scratch::new();
+    let Some(recorder) = Recorder::start(&scratch, &LOSSLESS) else { return };
+    let client = &recorder.client;
+    runtime().block_on(async {
+        let connection = connect(&scratch.bus()).await;
+        let processes = common::bus::ProcessesProxy::new(&connection).await.unwrap();
+        let (mut pipes, mut refusals) = (Vec::new(), Vec::new());
+        for _ in 0..1000 {
+            match processes.subscribe("", 0).await {
+                Ok(pipe) => pipes.push(pipe),
+                Err(error) => refusals.push(error.to_string()),
+            }
+        }
+        assert_eq!((pipes.len(), refusals.len()), (128, 872));
+        assert!(refusals.iter().all(|error| error.contains("close one")), "{refusals:?}");
+        let total = storm::size().min(5000);
+        let run = storm::run(total);
+        storm::assert_complete(client, &run, total);
+        drop(pipes);
+        while processes.subscribe("", 0).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    });
     client.assert_lossless();
     recorder.stop();
 }

@@ -7,7 +7,6 @@ use std::process::Command;
 use nix::sys::signal::{Signal, kill};
 
 use super::*;
-use crate::storm;
 
 /// A file system on a disk whose own memory can run out.
 struct Disk {
