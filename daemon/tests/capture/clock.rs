@@ -1,7 +1,8 @@
-//! The wall clock is set back and forward while processes come and go.
+//! The wall clock is set back and forward while processes come and go, and the machine sleeps.
 //!
 //! Only where that harms nobody: with BPF_RECORDER_OWN_MACHINE=1, as in the guests.
 
+use std::fs;
 use std::time::Duration;
 
 use common::ecs::Event;
@@ -9,6 +10,7 @@ use jiff::Timestamp;
 use nix::sys::time::TimeSpec;
 use nix::time::{ClockId, clock_gettime, clock_settime};
 
+use crate::hostile::pids::is_own_machine;
 use crate::recorder::{LOSSLESS, Recorder};
 use crate::scratch::Scratch;
 use crate::storm;
@@ -66,7 +68,7 @@ fn duration(event: &Event<'_>) -> Duration {
 
 #[test]
 fn a_clock_that_is_set_changes_neither_order_nor_durations() {
-    if std::env::var("BPF_RECORDER_OWN_MACHINE").as_deref() != Ok("1") {
+    if !is_own_machine() {
         return println!("skipped: the clock may not be set (BPF_RECORDER_OWN_MACHINE=1)");
     }
     let scratch = Scratch::new();
@@ -108,6 +110,51 @@ fn a_clock_that_is_set_changes_neither_order_nor_durations() {
     let boot_clock = |event: &Event<'_>| event.process.entity_id.start_boottime_ns;
     assert!(events.is_sorted_by_key(|event| event.event.sequence), "{events:#?}");
     assert!(events.is_sorted_by_key(boot_clock), "{events:#?}");
+    client.assert_lossless();
+    recorder.stop();
+}
+
+/// Suspends the machine to its memory for some seconds; tells how long it slept.
+fn sleep_deeply() -> Duration {
+    const ALARM: &str = "/sys/class/rtc/rtc0/wakealarm";
+    let asleep = || {
+        let awake = read(ClockId::CLOCK_MONOTONIC);
+        read(ClockId::CLOCK_BOOTTIME) - awake
+    };
+    let before = asleep();
+    fs::write(ALARM, "+4").unwrap();
+    fs::write("/sys/power/state", "mem").unwrap();
+    asleep() - before
+}
+
+/// The kernel counts the time asleep in the clock by which processes are told apart.
+#[test]
+fn a_machine_that_slept_goes_on_and_its_processes_are_older_by_that() {
+    let states = fs::read_to_string("/sys/power/state").unwrap_or_default();
+    if !is_own_machine() || !states.contains("mem") {
+        return println!("skipped: the machine may not, or cannot, sleep");
+    }
+    let scratch = Scratch::new();
+    let Some(recorder) = Recorder::start(&scratch, &LOSSLESS) else { return };
+    let client = &recorder.client;
+    let sleeper = sleeper();
+    let pid = sleeper.pid();
+    client.image(pid);
+    let before = Timestamp::now();
+    let slept = sleep_deeply();
+    assert!(slept > Duration::from_secs(1), "it slept {slept:?}");
+    let after = run(&["exit", "2"]);
+    drop(sleeper);
+
+    let lived = client.image(pid);
+    assert!(duration(&lived) > slept, "{slept:?}: {lived:#?}");
+    let after = client.image(after.pid);
+    let awake = moment(&after.process.start).duration_since(before);
+    assert!(awake.unsigned_abs() >= slept && awake.is_positive(), "{slept:?}: {after:#?}");
+    assert!(duration(&after) < TOLERANCE, "{after:#?}");
+    let total = storm::size().min(200);
+    let storm = storm::run(total);
+    storm::assert_complete(client, &storm, total);
     client.assert_lossless();
     recorder.stop();
 }

@@ -4,7 +4,7 @@
 mod bombs;
 mod crowd;
 mod namespaces;
-mod pids;
+pub(crate) mod pids;
 mod starved;
 mod storms;
 mod witness;

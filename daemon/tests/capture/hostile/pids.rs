@@ -9,7 +9,7 @@ use crate::recorder::{LOSSLESS, Recorder};
 use crate::scratch::Scratch;
 use crate::storm;
 
-pub(super) fn is_own_machine() -> bool {
+pub(crate) fn is_own_machine() -> bool {
     std::env::var("BPF_RECORDER_OWN_MACHINE").is_ok_and(|value| value == "1")
 }
 
