@@ -35,7 +35,8 @@ const BATCH: u64 = 4096;
 /// Decodes, tracks and stores captured records of `generations` rounds, each with processes of its
 /// own, as fast as it can.
 pub fn replay(raw: &[Vec<u8>], generations: u64, path: &Path) -> anyhow::Result<Replay> {
-    let environment = Environment { is_recorded: true, only: None, redacted_words: Vec::new() };
+    let redacted_words = crate::settings::REDACTED_WORDS.map(str::to_owned).to_vec();
+    let environment = Environment { is_recorded: true, only: None, redacted_words };
     let assembler = Assembler::new(BootId::from_bits(1), Policy::new(&environment));
     let mut tracker =
         Tracker::new(assembler, Detector::none(), Contents::none(), Progress::default(), 1);

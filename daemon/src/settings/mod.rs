@@ -24,6 +24,8 @@ pub(crate) use self::check::check as check_text;
 pub use self::file::DEFAULT_CONFIG;
 pub use self::keys::Keys;
 pub use self::mistake::{Mistake, Mistakes};
+#[cfg(feature = "capture")]
+pub(crate) use self::values::REDACTED_WORDS;
 
 /// Where the daemon answers.
 #[derive(Debug, Clone, PartialEq, Eq)]

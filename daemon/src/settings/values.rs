@@ -16,7 +16,7 @@ const LEAST_RETENTION_BYTES: u64 = 64 << 20;
 
 const WEB_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
 
-const REDACTED_WORDS: [&str; 9] = [
+pub(crate) const REDACTED_WORDS: [&str; 9] = [
     "PASSWORD",
     "PASSWD",
     "SECRET",
