@@ -64,6 +64,14 @@ impl Client {
         out.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
+    /// What a recorder that cannot write has of a process.
+    pub(crate) fn stored_while_behind(&self, pid: u32) -> String {
+        let answer = self.ask(&["events", "--json", &format!("pid = {pid}")]);
+        assert_eq!(answer.status, Some(0), "{}", answer.err);
+        assert!(answer.err.contains("the recorder is behind"), "{}", answer.err);
+        answer.out
+    }
+
     /// All images of a process that this one started.
     pub(crate) fn images(&self, pid: u32) -> Vec<Event<'static>> {
         self.events(&format!("pid = {pid} and ppid = {}", std::process::id()))

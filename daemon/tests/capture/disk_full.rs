@@ -100,9 +100,8 @@ fn a_disk_that_is_full_for_a_while_costs_nothing() {
         Some(())
     });
     assert!(client.print(&["status"]).contains("nothing can be written"));
-    let answer = client.ask(&["events", "--json", &format!("pid = {}", before.pid)]);
-    assert!(answer.out.contains("\"exit_code\":1"), "what is stored is served: {}", answer.out);
-    assert!(answer.err.contains("recorder is behind"), "{}", answer.err);
+    let stored = client.stored_while_behind(before.pid);
+    assert!(stored.contains("\"exit_code\":1"), "what is stored is served: {stored}");
 
     fs::remove_file(filler).unwrap();
     wait_for("the end of the warning", || {

@@ -42,7 +42,8 @@ fn writes_that_fail_are_tried_again() {
         assert!(warning.contains("kernel's log"), "{warning}");
         Some(())
     });
-    assert_eq!(client.image(before.pid).process.exit_code, Some(1), "what is stored is served");
+    let stored = client.stored_while_behind(before.pid);
+    assert!(stored.contains("\"exit_code\":1"), "what is stored is served: {stored}");
     assert!(recorder.log().contains("recording waits in the ring"), "{}", recorder.log());
 
     unlimit(pid, RLIMIT_FSIZE);
