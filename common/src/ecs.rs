@@ -168,8 +168,8 @@ pub struct Thread {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Capabilities {
-    pub effective: Vec<String>,
-    pub permitted: Vec<String>,
+    pub effective: Vec<Cow<'static, str>>,
+    pub permitted: Vec<Cow<'static, str>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -382,10 +382,9 @@ const CAPABILITIES: [&str; 41] = [
 ];
 
 /// For people: root's forty are told by those that are missing.
-pub fn capabilities_in_words(names: &[String]) -> String {
-    let all = capability_names((1 << CAPABILITIES.len()) - 1);
+pub fn capabilities_in_words(names: &[Cow<'static, str>]) -> String {
     let missing: Vec<&str> =
-        all.iter().filter(|name| !names.contains(name)).map(String::as_str).collect();
+        CAPABILITIES.into_iter().filter(|known| names.iter().all(|name| name != known)).collect();
     match (names.len(), missing.len()) {
         (0, _) => "none".to_owned(),
         (_, 0) => "all".to_owned(),
@@ -395,12 +394,12 @@ pub fn capabilities_in_words(names: &[String]) -> String {
 }
 
 /// The set as names; bits without a name as `CAP_<number>`.
-pub fn capability_names(set: u64) -> Vec<String> {
+pub fn capability_names(set: u64) -> Vec<Cow<'static, str>> {
     (0..64)
         .filter(|bit| set & (1 << bit) != 0)
         .map(|bit| match CAPABILITIES.get(bit) {
-            Some(name) => (*name).to_owned(),
-            None => format!("CAP_{bit}"),
+            Some(name) => Cow::Borrowed(*name),
+            None => Cow::Owned(format!("CAP_{bit}")),
         })
         .collect()
 }

@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use common::bus::Candidate;
-use common::ecs::{Event, ParentProcess};
+use common::ecs::{Event, ParentProcess, capabilities_in_words};
 use serde_json::value::RawValue;
 
 use crate::args::ProcessRef;
@@ -229,18 +229,9 @@ fn identity(page: &mut Page<'_>, image: &Event<'_>) {
     page.optional("audit session", ids.audit_session.map(|id| id.to_string()).as_deref());
     let Some(thread) = &image.process.thread else { return };
     let sets = &thread.capabilities;
-    page.field("capabilities", &capabilities(&sets.effective));
+    page.field("capabilities", &capabilities_in_words(&sets.effective));
     if sets.permitted != sets.effective {
-        page.field("permitted", &capabilities(&sets.permitted));
-    }
-}
-
-/// Short where it can be: root has all of them.
-fn capabilities(names: &[String]) -> String {
-    match names.len() {
-        0 => "none".to_owned(),
-        count @ 38.. => format!("{count}, all or nearly all"),
-        _ => names.iter().map(|name| name.trim_start_matches("CAP_")).collect::<Vec<_>>().join(" "),
+        page.field("permitted", &capabilities_in_words(&sets.permitted));
     }
 }
 

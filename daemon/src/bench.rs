@@ -37,7 +37,7 @@ const BATCH: u64 = 4096;
 pub fn replay(raw: &[Vec<u8>], generations: u64, path: &Path) -> anyhow::Result<Replay> {
     let redacted_words = crate::settings::REDACTED_WORDS.map(str::to_owned).to_vec();
     let environment = Environment { is_recorded: true, only: None, redacted_words };
-    let assembler = Assembler::new(BootId::from_bits(1), Policy::new(&environment));
+    let assembler = Assembler::new(BootId::from_bits(1), Policy::new(&environment)?);
     let mut tracker =
         Tracker::new(assembler, Detector::none(), Contents::none(), Progress::default(), 1);
     let store = WriterThread::start(Writer::open(path)?, Committed::default(), Limits::default())?;
@@ -108,7 +108,10 @@ pub struct Evaluation {
 pub fn evaluation(rules: &Path, rounds: u64) -> Evaluation {
     let sources = crate::rules::sources(rules);
     let mut ruleset = detect::compile(&sources, None, &mut Tried::default()).ruleset;
-    let records: Vec<Record> = COMMANDS.iter().map(|(exe, args)| record(exe, args)).collect();
+    let records: Vec<Record> = COMMANDS
+        .iter()
+        .flat_map(|command| [0, ALL_CAPABILITIES].map(|set| record(command, set)))
+        .collect();
     let mut fired = 0;
     let start = Instant::now();
     for _ in 0..rounds {
@@ -119,6 +122,9 @@ pub fn evaluation(rules: &Path, rounds: u64) -> Evaluation {
     let elapsed = start.elapsed();
     Evaluation { rules: ruleset.len(), events: rounds * records.len() as u64, fired, elapsed }
 }
+
+/// As root has them, with Linux 5.9 and later.
+const ALL_CAPABILITIES: u64 = (1 << 41) - 1;
 
 const COMMANDS: [(&str, &[&str]); 8] = [
     ("/usr/bin/ls", &["ls", "-la", "--color=auto", "/home/alice/projects"]),
@@ -131,7 +137,35 @@ const COMMANDS: [(&str, &[&str]); 8] = [
     ("/usr/bin/grep", &["grep", "-rn", "--include=*.rs", "fn main", "src", "tests", "benches"]),
 ];
 
-fn record(exe: &str, args: &[&str]) -> Record {
+/// What a login shell hands on, and a little more.
+const ENVIRONMENT: [&str; 24] = [
+    "SHELL=/bin/bash",
+    "COLORTERM=truecolor",
+    "HISTCONTROL=ignoreboth",
+    "LESS=-R",
+    "LANGUAGE=en_GB:en",
+    "EDITOR=vim",
+    "SSH_AUTH_SOCK=/run/user/1000/openssh_agent",
+    "PWD=/home/alice/projects",
+    "LOGNAME=alice",
+    "XDG_SESSION_TYPE=tty",
+    "HOME=/home/alice",
+    "LANG=en_GB.UTF-8",
+    "LS_COLORS=rs=0:di=01;34:ln=01;36:mh=00:pi=40;33:so=01;35:do=01;35:bd=40;33;01:cd=40;33;01",
+    "SSH_CONNECTION=192.0.2.10 52814 192.0.2.20 22",
+    "LESSCLOSE=/usr/bin/lesspipe %s %s",
+    "XDG_SESSION_CLASS=user",
+    "TERM=xterm-256color",
+    "USER=alice",
+    "SHLVL=2",
+    "XDG_SESSION_ID=34",
+    "XDG_RUNTIME_DIR=/run/user/1000",
+    "PATH=/home/alice/.local/bin:/usr/local/bin:/usr/bin:/bin:/usr/local/games:/usr/games",
+    "DBUS_SESSION_BUS_ADDRESS=unix:path=/run/user/1000/bus",
+    "_=/usr/bin/env",
+];
+
+fn record((exe, args): &(&str, &[&str]), capabilities: u64) -> Record {
     let process =
         |pid| ProcessId { boot: BootId::from_bits(1), pid, start_boottime_ns: u64::from(pid) };
     let strings = |strings: &[&str]| Strings {
@@ -140,7 +174,11 @@ fn record(exe: &str, args: &[&str]) -> Record {
         total_bytes: 0,
     };
     let path = |text: &str| PathText { bytes: text.as_bytes().into(), state: PathState::Complete };
-    let context = Arc::new(Context { user_name: Some("alice".to_owned()), ..Context::default() });
+    let context = Arc::new(Context {
+        user_name: Some("alice".to_owned()),
+        cap_effective: capabilities,
+        ..Context::default()
+    });
     Record {
         row: 1,
         process: process(2),
@@ -168,7 +206,7 @@ fn record(exe: &str, args: &[&str]) -> Record {
         working_directory: path("/home/alice/projects"),
         args: strings(args),
         args_count: args.len() as u32,
-        env: strings(&["PATH=/usr/local/bin:/usr/bin:/bin", "HOME=/home/alice", "LANG=C.UTF-8"]),
+        env: strings(&ENVIRONMENT),
         context,
         end: None,
     }

@@ -54,7 +54,8 @@ pub fn run(target: &str, bytes: &[u8]) {
 fn wire(bytes: &[u8]) {
     let environment =
         Environment { is_recorded: true, only: None, redacted_words: vec!["token".to_owned()] };
-    let assembler = Assembler::new(BootId::from_bits(1), Policy::new(&environment));
+    let assembler =
+        Assembler::new(BootId::from_bits(1), Policy::new(&environment).expect("a word"));
     let mut tracker =
         Tracker::new(assembler, Detector::none(), Contents::none(), Progress::default(), 1);
     let mut records = ebpf::wire::records(bytes);

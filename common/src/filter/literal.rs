@@ -1,5 +1,6 @@
 //! Values as text: what a field takes, read and written.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::sync::LazyLock;
 
@@ -127,7 +128,7 @@ fn parse_signal(text: &str) -> Option<i64> {
 }
 
 /// One name for each of 64 bits.
-pub(super) static CAPABILITIES: LazyLock<Vec<String>> =
+pub(super) static CAPABILITIES: LazyLock<Vec<Cow<'_, str>>> =
     LazyLock::new(|| capability_names(u64::MAX));
 
 fn capability_bit(text: &str) -> Option<u64> {
@@ -139,7 +140,7 @@ fn capability_bit(text: &str) -> Option<u64> {
 
 /// The capabilities whose names pass.
 pub(super) fn capability_bits(test: &Test) -> u64 {
-    let passes = |name: &String| test.matches_text(name.as_bytes());
+    let passes = |name: &Cow<'_, str>| test.matches_text(name.as_bytes());
     let bit = |(bit, name)| if passes(name) { 1_u64 << bit } else { 0 };
     CAPABILITIES.iter().enumerate().map(bit).fold(0, |bits, bit| bits | bit)
 }

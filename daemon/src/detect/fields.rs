@@ -17,16 +17,29 @@ use common::record::{
 use common::time::rfc3339;
 use rsigma_eval::{Event, EventValue};
 
+use super::interest::Interest;
+
 /// A record of an exec, with what has to be put together kept for the next rule that asks.
 pub(crate) struct View<'r> {
     record: &'r Record,
+    /// Where it is known what rules could match in a list: lists without that are empty.
+    interest: Option<&'r Interest>,
     command_line: OnceCell<Option<Cow<'r, str>>>,
     parent_command_line: OnceCell<Option<Cow<'r, str>>>,
 }
 
 impl<'r> View<'r> {
     pub(crate) fn new(record: &'r Record) -> Self {
-        Self { record, command_line: OnceCell::new(), parent_command_line: OnceCell::new() }
+        Self {
+            record,
+            interest: None,
+            command_line: OnceCell::new(),
+            parent_command_line: OnceCell::new(),
+        }
+    }
+
+    pub(super) fn narrowed(record: &'r Record, interest: &'r Interest) -> Self {
+        Self { interest: Some(interest), ..Self::new(record) }
     }
 
     fn command_line(&self) -> Option<EventValue<'_>> {
@@ -44,6 +57,22 @@ impl<'r> View<'r> {
             (!parent.args.is_empty()).then(|| line(&parent.args))
         });
         line.as_deref().map(borrowed)
+    }
+
+    fn environment(&self) -> Option<EventValue<'_>> {
+        let env = &self.record.env;
+        if matches!(env.state, StringsState::Absent | StringsState::Off) {
+            return None;
+        }
+        if self.interest.is_some_and(|interest| !interest.in_environment(&env.bytes)) {
+            return Some(EventValue::Array(Vec::new()));
+        }
+        Some(list(env.iter().map(|variable| escape::text(variable).0)))
+    }
+
+    fn capabilities(&self, set: u64) -> EventValue<'_> {
+        let set = self.interest.map_or(set, |interest| interest.in_capabilities(set));
+        list(capability_names(set).into_iter())
     }
 
     fn context(&self) -> Option<&'r Context> {
@@ -134,10 +163,6 @@ fn list<'a>(items: impl Iterator<Item = Cow<'a, str>>) -> EventValue<'a> {
     EventValue::Array(items.map(EventValue::Str).collect())
 }
 
-fn names<'a>(names: Vec<String>) -> EventValue<'a> {
-    list(names.into_iter().map(Cow::Owned))
-}
-
 /// The form of Sysmon: `2026-11-24 14:03:27.512`, in UTC.
 fn utc_time<'a>(record: &Record) -> EventValue<'a> {
     let text = rfc3339(record.time_ns);
@@ -214,10 +239,7 @@ fields! { view,
         => (view.record.args.state != StringsState::Absent)
             .then(|| number(view.record.args_count)),
     "process.env_vars" "the environment variables as NAME=value, any one of them"
-        => match view.record.env.state {
-            StringsState::Absent | StringsState::Off => None,
-            _ => Some(list(view.record.env.iter().map(|variable| escape::text(variable).0))),
-        },
+        => view.environment(),
     "process.working_directory" "as CurrentDirectory" => match view.record.working_directory.state {
         PathState::Fault | PathState::Absent => None,
         _ => bytes(&view.record.working_directory.bytes),
@@ -233,9 +255,9 @@ fields! { view,
     "process.group_leader.pid" "process group" => Some(number(view.record.process_group)),
     "process.session_leader.pid" "session" => Some(number(view.record.session)),
     "process.thread.capabilities.effective" "the effective capabilities, such as CAP_SYS_ADMIN"
-        => view.context().map(|c| names(capability_names(c.cap_effective))),
+        => view.context().map(|c| view.capabilities(c.cap_effective)),
     "process.thread.capabilities.permitted" "the permitted capabilities"
-        => view.context().map(|c| names(capability_names(c.cap_permitted))),
+        => view.context().map(|c| view.capabilities(c.cap_permitted)),
     "user.id" "number of the user" => view.context().map(|c| number(c.uid)),
     "user.name" "name of the user" => view.context()?.user_name.as_deref().map(borrowed),
     "user.effective.id" "number of the effective user" => view.context().map(|c| number(c.euid)),

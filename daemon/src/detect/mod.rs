@@ -9,6 +9,8 @@ mod correlate;
 mod document;
 mod explain;
 mod fields;
+mod implied;
+mod interest;
 mod lower;
 mod prefilter;
 mod reach;

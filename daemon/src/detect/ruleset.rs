@@ -15,6 +15,7 @@ use rsigma_parser::CorrelationRule;
 use super::correlate::TICKS_PER_SECOND;
 use super::explain::{self, Patterns};
 use super::fields::View;
+use super::interest::Interest;
 use super::{prefilter, reach};
 
 /// Groups that correlations keep apart, and events of one group that they remember; beyond it the
@@ -84,6 +85,7 @@ pub(crate) struct Ruleset {
     without_hash: Engine,
     with_hash: Engine,
     has_hash_rules: bool,
+    interest: Interest,
     /// Holds correlations only: it is asked when a rule fired.
     correlations: Option<CorrelationEngine>,
     /// Of the last event that a correlation was told of: time must not go backwards.
@@ -119,6 +121,7 @@ impl Ruleset {
             }
         }
         Self {
+            interest: Interest::of_rules(loaded.iter().filter_map(|rule| rule.ir.as_ref())),
             rules: loaded.into_iter().map(Arc::new).collect(),
             without_hash,
             with_hash,
@@ -154,7 +157,11 @@ impl Ruleset {
 
     /// What a record must have for any rule to fire on it; everything where that cannot be told.
     pub(crate) fn prefilter(&self) -> Filter {
-        prefilter::of_rules(self.rules.iter().filter_map(|rule| rule.ir.as_ref()))
+        prefilter::of_rules(self.intermediate())
+    }
+
+    pub(super) fn intermediate(&self) -> impl Iterator<Item = &IrRule> + Clone {
+        self.rules.iter().filter_map(|rule| rule.ir.as_ref())
     }
 
     /// Whether any rule asks for a hash.
@@ -174,21 +181,34 @@ impl Ruleset {
         if self.rules.is_empty() || (part == Part::WithHash && !self.has_hash_rules) {
             return Vec::new();
         }
-        self.judge_part(&View::new(record), record.time_ns, part)
+        let found = self.ask(&View::narrowed(record, &self.interest), part);
+        self.told(found, &View::new(record), record.time_ns)
     }
 
     #[cfg(test)]
     pub(super) fn judge(&mut self, event: &impl Event, time_ns: i64) -> Vec<Match> {
-        let mut fired = self.judge_part(event, time_ns, Part::WithoutHash);
-        fired.extend(self.judge_part(event, time_ns, Part::WithHash));
+        let mut fired = Vec::new();
+        for part in [Part::WithoutHash, Part::WithHash] {
+            let found = self.ask(event, part);
+            fired.extend(self.told(found, event, time_ns));
+        }
         fired
     }
 
-    fn judge_part(&mut self, event: &impl Event, time_ns: i64, part: Part) -> Vec<Match> {
-        let found = match part {
+    fn ask(&self, event: &impl Event, part: Part) -> Vec<EvaluationResult> {
+        match part {
             Part::WithoutHash => self.without_hash.evaluate(event),
             Part::WithHash => self.with_hash.evaluate(event),
-        };
+        }
+    }
+
+    /// Tells correlations of what was found, and what all of it says to whoever reads an alert.
+    fn told(
+        &mut self,
+        found: Vec<EvaluationResult>,
+        event: &impl Event,
+        time_ns: i64,
+    ) -> Vec<Match> {
         if found.is_empty() {
             return Vec::new();
         }

@@ -1,5 +1,6 @@
 //! What is kept of an environment: chosen variables only, and no secret values.
 
+use aho_corasick::{AhoCorasick, BuildError};
 use memchr::memchr;
 
 use crate::settings::Environment;
@@ -9,29 +10,21 @@ pub(crate) const REDACTED: &[u8] = b"[redacted]";
 
 pub(crate) struct Policy {
     only: Option<Vec<Vec<u8>>>,
-    words: Vec<Vec<u8>>,
-    /// Whether a word begins with this byte, in either case: most do not, and every byte of the
-    /// names of every exec is asked.
-    begins_word: [bool; 256],
+    /// All words at once, as every name of every exec is asked. `None` where nothing is redacted.
+    secret: Option<AhoCorasick>,
 }
 
 impl Policy {
-    pub(crate) fn new(settings: &Environment) -> Self {
-        let words: Vec<_> =
-            settings.redacted_words.iter().map(|word| word.as_bytes().to_vec()).collect();
-        let mut begins_word = [false; 256];
-        for first in words.iter().filter_map(|word| word.first()) {
-            begins_word[usize::from(first.to_ascii_lowercase())] = true;
-            begins_word[usize::from(first.to_ascii_uppercase())] = true;
-        }
-        Self {
+    pub(crate) fn new(settings: &Environment) -> Result<Self, BuildError> {
+        let secret =
+            AhoCorasick::builder().ascii_case_insensitive(true).build(&settings.redacted_words)?;
+        Ok(Self {
             only: settings
                 .only
                 .as_ref()
                 .map(|names| names.iter().map(|name| name.as_bytes().to_vec()).collect()),
-            words,
-            begins_word,
-        }
+            secret: (secret.patterns_len() > 0).then_some(secret),
+        })
     }
 
     /// Appends the kept part of NUL-terminated `NAME=value` strings to `out`.
@@ -55,7 +48,7 @@ impl Policy {
     fn keep_one(&self, item: &[u8], is_inside: bool, out: &mut Vec<u8>) {
         if is_inside {
             if self.only.is_none() {
-                out.extend_from_slice(if self.words.is_empty() { item } else { REDACTED });
+                out.extend_from_slice(if self.secret.is_some() { REDACTED } else { item });
                 out.push(0);
             }
             return;
@@ -67,25 +60,14 @@ impl Policy {
         {
             return;
         }
-        if name_len < item.len() && self.is_secret(name) {
+        let is_secret = |words: &AhoCorasick| words.is_match(name);
+        if name_len < item.len() && self.secret.as_ref().is_some_and(is_secret) {
             out.extend_from_slice(&item[..=name_len]);
             out.extend_from_slice(REDACTED);
         } else {
             out.extend_from_slice(item);
         }
         out.push(0);
-    }
-
-    fn is_secret(&self, name: &[u8]) -> bool {
-        let begins_here = |rest: &[u8]| {
-            let is_it = |word: &Vec<u8>| {
-                rest.get(..word.len()).is_some_and(|part| part.eq_ignore_ascii_case(word))
-            };
-            self.words.iter().any(is_it)
-        };
-        name.iter()
-            .enumerate()
-            .any(|(at, byte)| self.begins_word[usize::from(*byte)] && begins_here(&name[at..]))
     }
 }
 
@@ -99,6 +81,7 @@ mod tests {
             only: only.map(|names| names.iter().map(|n| (*n).to_owned()).collect()),
             redacted_words: words.iter().map(|w| (*w).to_owned()).collect(),
         })
+        .unwrap()
     }
 
     fn kept(policy: &Policy, strings: &[u8]) -> Vec<u8> {

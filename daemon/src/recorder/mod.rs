@@ -146,7 +146,7 @@ fn record(
         writer.write(&Batch { gaps: vec![gap], ..Batch::default() })?;
     }
     let stored = writer.take_over(boot)?;
-    let policy = Policy::new(&from.settings.environment);
+    let policy = Policy::new(&from.settings.environment).context("the words of `redact`")?;
     let now_ns = clock.wall(clock::boottime_ns());
     let repeat_ns = from.settings.detection.repeat_ns;
     let recent = writer.recent_alerts(now_ns.saturating_sub(repeat_ns))?;

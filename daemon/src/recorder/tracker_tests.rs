@@ -37,7 +37,7 @@ impl Bench {
     fn starting_at(next_row: i64) -> Self {
         let environment =
             Environment { is_recorded: true, only: None, redacted_words: vec!["TOKEN".into()] };
-        let assembler = Assembler::new(BootId::from_bits(7), Policy::new(&environment));
+        let assembler = Assembler::new(BootId::from_bits(7), Policy::new(&environment).unwrap());
         let tracker = Tracker::new(
             assembler,
             Detector::none(),

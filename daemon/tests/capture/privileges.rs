@@ -18,7 +18,7 @@ fn status(pid: u32, key: &str) -> String {
     line.unwrap_or_else(|| panic!("{key} is not in {status}")).to_owned()
 }
 
-fn capabilities(pid: u32, set: &str) -> Vec<String> {
+fn capabilities(pid: u32, set: &str) -> Vec<std::borrow::Cow<'static, str>> {
     capability_names(u64::from_str_radix(&status(pid, set), 16).unwrap())
 }
 

@@ -29,7 +29,12 @@ impl Sample {
 
 impl Event for Sample {
     fn get_field(&self, path: &str) -> Option<EventValue<'_>> {
-        self.0.get(path).map(EventValue::from)
+        if let Some(value) = self.0.get(path) {
+            return Some(EventValue::from(value));
+        }
+        // As with a record, where the name follows from the path.
+        let (_, name) = self.0.get("Image")?.as_str()?.rsplit_once('/')?;
+        (path == "process.name").then_some(EventValue::Str(Cow::Borrowed(name)))
     }
 
     fn any_string_value(&self, is_it: &dyn Fn(&str) -> bool) -> bool {
