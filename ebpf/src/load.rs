@@ -30,11 +30,23 @@ use iterator::Iterator as Running;
 pub(crate) static OBJECT: &[u8] =
     aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/recorder.bpf.o"));
 
+macro_rules! lanes {
+    ($name:literal) => {
+        [
+            concat!($name, "_0"),
+            concat!($name, "_1"),
+            concat!($name, "_2"),
+            concat!($name, "_3"),
+            concat!($name, "_4"),
+        ]
+    };
+}
+
 /// Programs, one for each lane, and their tracepoint, in the order of attaching.
 const TRACEPOINTS: [([&str; LANES], &str); 3] = [
-    (["recorder_exit_0", "recorder_exit_1", "recorder_exit_2"], "sched_process_exit"),
-    (["recorder_exec_0", "recorder_exec_1", "recorder_exec_2"], "sched_process_exec"),
-    (["recorder_fork_0", "recorder_fork_1", "recorder_fork_2"], "sched_process_fork"),
+    (lanes!("recorder_exit"), "sched_process_exit"),
+    (lanes!("recorder_exec"), "sched_process_exec"),
+    (lanes!("recorder_fork"), "sched_process_fork"),
 ];
 /// From here on tracepoints run with preemption on (`bpf/lane.h`).
 const PREEMPTIBLE_SINCE: KernelVersion = KernelVersion { major: 7, minor: 0 };

@@ -17,7 +17,7 @@ use layout::{ExitRecord, ForkRecord, ImageRecord, RecordHeader};
 use reader::{Fixed, Parts};
 
 /// Most copies that there are of a program.
-pub const LANES: usize = 3;
+pub const LANES: usize = 5;
 
 pub(crate) const VERSION: u16 = 1;
 

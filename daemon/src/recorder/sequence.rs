@@ -85,19 +85,30 @@ impl Sequences {
         &mut self.last[cpu][(slot.lane as usize).min(LANES - 1)][kind as usize]
     }
 
-    /// Form for the database: little-endian numbers.
+    /// Form for the database: little-endian numbers, first how many lanes there are of each CPU.
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
-        self.last.iter().flatten().flatten().flat_map(|number| number.to_le_bytes()).collect()
+        let numbers = self.last.iter().flatten().flatten().copied();
+        std::iter::once(LANES as u64).chain(numbers).flat_map(u64::to_le_bytes).collect()
     }
 
+    /// With what another version wrote, which had other lanes; what it cannot be is as not seen.
     pub(crate) fn from_bytes(bytes: &[u8]) -> Self {
-        let numbers: Vec<u64> = bytes
-            .chunks_exact(8)
-            .map(|chunk| u64::from_le_bytes(chunk.try_into().unwrap_or_default()))
-            .collect();
-        let lanes = numbers.as_chunks::<3>().0;
-        let last = lanes.as_chunks::<LANES>().0.to_vec();
-        Self { last, is_joined_late: false }
+        let (numbers, rest) = bytes.as_chunks::<8>();
+        let numbers: Vec<u64> = numbers.iter().map(|bytes| u64::from_le_bytes(*bytes)).collect();
+        let Some((&lanes, numbers)) = numbers.split_first() else { return Self::default() };
+        let (slots, odd) = numbers.as_chunks::<3>();
+        let lanes = usize::try_from(lanes).unwrap_or(0);
+        if lanes == 0 || !(rest.is_empty() && odd.is_empty() && slots.len().is_multiple_of(lanes)) {
+            return Self::joined_late();
+        }
+        let cpu = |slots: &[[u64; 3]]| {
+            let mut last = [[0; 3]; LANES];
+            for (to, from) in last.iter_mut().zip(slots) {
+                *to = *from;
+            }
+            last
+        };
+        Self { last: slots.chunks(lanes).map(cpu).collect(), is_joined_late: false }
     }
 }
 
@@ -137,5 +148,19 @@ mod tests {
         sequences.note(cpu(2), Kind::Fork, 7);
         assert_eq!(Sequences::from_bytes(&sequences.to_bytes()), sequences);
         assert_eq!(Sequences::from_bytes(&[1, 2, 3]), Sequences::default());
+    }
+
+    #[test]
+    fn the_form_of_a_version_with_other_lanes_is_read() {
+        let numbers = |numbers: &[u64]| -> Vec<u8> {
+            numbers.iter().flat_map(|number| number.to_le_bytes()).collect()
+        };
+        let mut read =
+            Sequences::from_bytes(&numbers(&[2, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]));
+        assert_eq!(read.note(Slot { cpu: 1, lane: 1 }, Kind::Fork, 13), 13 - 10 - 1);
+        assert_eq!(read.note(Slot { cpu: 1, lane: 2 }, Kind::Fork, 2), 1);
+        for damaged in [&[0, 1, 2, 3][..], &[2, 1, 2, 3], &[1, 1, 2], &[u64::MAX, 1, 2, 3]] {
+            assert_eq!(Sequences::from_bytes(&numbers(damaged)), Sequences::joined_late());
+        }
     }
 }

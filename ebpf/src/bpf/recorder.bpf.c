@@ -27,7 +27,9 @@ struct {
 #define LANES(name, tracepoint)                                                                    \
 	LANE(name, tracepoint, 0)                                                                  \
 	LANE(name, tracepoint, 1)                                                                  \
-	LANE(name, tracepoint, 2)
+	LANE(name, tracepoint, 2)                                                                  \
+	LANE(name, tracepoint, 3)                                                                  \
+	LANE(name, tracepoint, 4)
 #define LANE(name, tracepoint, lane)                                                               \
 	SEC("tp_btf/" tracepoint)                                                                  \
 	int name##_##lane(u64 *args)                                                               \
