@@ -120,6 +120,7 @@ impl Supervisor {
         loop {
             let (ours, theirs) = socket_pair()?;
             let (brokers, askers) = socket_pair()?;
+            give_memory_back();
             let Some(pid) = fork_here().context("fork the recorder")? else {
                 drop((ours, brokers));
                 let code = self.become_recorder(&theirs, askers);
@@ -372,6 +373,17 @@ fn socket_pair() -> anyhow::Result<(OwnedFd, OwnedFd)> {
 }
 
 /// `None` in the child.
+/// To load programs takes megabytes for the types of the kernel; each child would inherit what is
+/// left of them.
+#[expect(unsafe_code, reason = "malloc_trim")]
+fn give_memory_back() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: it only returns to the kernel what nobody has.
+    unsafe {
+        nix::libc::malloc_trim(0);
+    }
+}
+
 #[expect(unsafe_code, reason = "fork")]
 fn fork_here() -> nix::Result<Option<Pid>> {
     // SAFETY: the sensor has one thread, so the child may use the heap and take any lock.
