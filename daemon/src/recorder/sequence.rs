@@ -155,8 +155,7 @@ mod tests {
         let numbers = |numbers: &[u64]| -> Vec<u8> {
             numbers.iter().flat_map(|number| number.to_le_bytes()).collect()
         };
-        let mut read =
-            Sequences::from_bytes(&numbers(&[2, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]));
+        let mut read = Sequences::from_bytes(&numbers(&[2, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]));
         assert_eq!(read.note(Slot { cpu: 1, lane: 1 }, Kind::Fork, 13), 13 - 10 - 1);
         assert_eq!(read.note(Slot { cpu: 1, lane: 2 }, Kind::Fork, 2), 1);
         for damaged in [&[0, 1, 2, 3][..], &[2, 1, 2, 3], &[1, 1, 2], &[u64::MAX, 1, 2, 3]] {
