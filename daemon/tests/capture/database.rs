@@ -42,6 +42,8 @@ pub(crate) fn books(connection: &Connection) -> (Kinds, Kinds) {
     let numbers: Vec<u64> =
         bytes.as_chunks::<8>().0.iter().map(|number| u64::from_le_bytes(*number)).collect();
     let (counts, sequences) = numbers.split_at(6);
+    // The first says how many lanes each CPU has.
+    let sequences = &sequences[1..];
     let decoded = Kinds { fork: counts[0], exec: counts[1], exit: counts[2] };
     let meant = sequences.as_chunks::<3>().0.iter().fold(Kinds::default(), |sum, cpu| Kinds {
         fork: sum.fork + cpu[0],
