@@ -18,6 +18,8 @@ use super::fields;
 const LEAST_BYTES: usize = 2;
 /// More texts for one expression cost more than they save.
 const MOST_TEXTS: usize = 64;
+/// Longer ones are not put together: it would take a hostile expression seconds, and find no better.
+const MOST_TEXT_BYTES: usize = 64;
 
 /// A rule that fires on the same events.
 pub(super) fn with_implied(rule: &IrRule) -> IrRule {
@@ -105,7 +107,8 @@ fn texts(matcher: &IrMatcher) -> Option<Vec<String>> {
     }
 }
 
-fn parsed(matcher: &IrMatcher) -> Option<Hir> {
+/// A regular expression as the engine understands it.
+pub(super) fn parsed(matcher: &IrMatcher) -> Option<Hir> {
     let IrMatcher::Regex { pattern, case_insensitive, multiline, dotall, cased: _ } = matcher
     else {
         return None;
@@ -236,7 +239,9 @@ fn folded(text: &str) -> Option<String> {
 }
 
 fn product(first: &[String], second: &[String]) -> Option<Vec<String>> {
-    if first.len() * second.len() > MOST_TEXTS {
+    let longest = |texts: &[String]| texts.iter().map(String::len).max().unwrap_or(0);
+    if first.len() * second.len() > MOST_TEXTS || longest(first) + longest(second) > MOST_TEXT_BYTES
+    {
         return None;
     }
     let joined = |first: &String| second.iter().map(|second| [&**first, second].concat()).collect();
@@ -289,6 +294,8 @@ mod tests {
                 expected.map(|texts| texts.iter().map(|text| (*text).to_owned()).collect());
             assert_eq!(texts(&regex(pattern)), expected, "{pattern}");
         }
+        let parts = format!(r"{}\b{}", "a".repeat(40), "b".repeat(50));
+        assert_eq!(texts(&regex(&parts)), Some(vec!["b".repeat(50)]));
         assert_eq!(texts(&IrMatcher::AnyOf(vec![regex("ab"), regex(".")])), None);
         let both = IrMatcher::AllOf(vec![regex("."), regex("ab"), regex("abc")]);
         assert_eq!(texts(&both), Some(vec!["abc".to_owned()]));

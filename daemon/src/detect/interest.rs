@@ -7,10 +7,11 @@
 
 use aho_corasick::AhoCorasick;
 use common::ecs::capability_names;
-use regex_syntax::ParserBuilder;
 use regex_syntax::hir::Look;
 use regex_syntax::hir::literal::Extractor;
 use rsigma_ir::{IrDetection, IrDetectionItem, IrMatcher, IrRule, IrStrOp};
+
+use super::implied::parsed;
 
 /// Shorter texts are in too many lists.
 const LEAST_BYTES: usize = 2;
@@ -156,14 +157,8 @@ impl Needs {
                 }
                 Some(())
             }
-            IrMatcher::Regex { pattern, case_insensitive, multiline, dotall, cased: _ } => {
-                let parsed = ParserBuilder::new()
-                    .case_insensitive(*case_insensitive)
-                    .multi_line(*multiline)
-                    .dot_matches_new_line(*dotall)
-                    .build()
-                    .parse(pattern)
-                    .ok()?;
+            IrMatcher::Regex { .. } => {
+                let parsed = parsed(matcher)?;
                 let is_anchored = parsed.properties().look_set_prefix().contains(Look::Start);
                 let found = Extractor::new().extract(&parsed);
                 let to = if is_anchored { &mut self.beginnings } else { &mut self.texts };
