@@ -59,7 +59,11 @@ build: ## Build all programs for release
 	cargo build --release --workspace
 
 .PHONY: test
-test: check test-unit test-portable test-kernels test-systemd ## Run every check and test
+test: check test-unit test-portable test-capture ## Run every check and test that needs this machine alone
+
+# In one run, so that what this machine tries itself is not tried in a guest as well.
+.PHONY: test-all
+test-all: check test-unit test-portable test-kernels test-systemd ## Run every test, on all kernels and systems too
 
 .PHONY: check
 check: ## Check formatting, lints and shell scripts
@@ -87,6 +91,11 @@ test-unit: workload ## Run the tests on this machine, capture too if it permits 
 test-portable: ## Build and test the daemon without eBPF
 	@packaging/install-deps test
 	cargo test -p daemon --no-default-features --lib --bins
+
+.PHONY: test-capture
+test-capture: # Where this machine permits no eBPF, a guest stands for it
+	@packaging/install-deps test
+	tests/kernels/test --instead
 
 .PHONY: test-kernels
 test-kernels: ## Run the capture tests on every supported kernel, in qemu
