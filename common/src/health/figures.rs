@@ -337,6 +337,14 @@ fn kept(group: &mut Group, retention: &Retention, clock: &Clock) {
         "alerts",
         "retention-size leaves no room for them: raise it",
     );
+    if let Some(until) = &retention.clock_doubted_until {
+        group.told(
+            Tone::Warning,
+            "clock",
+            "was set forward",
+            &format!("nothing is deleted for its age until {}; set it right", line(until)),
+        );
+    }
     if retention.is_preparing {
         group.plain("state", "looks through what an earlier version recorded");
     }

@@ -149,6 +149,10 @@ fn limits_that_cannot_be_met_are_told_with_the_reason() {
     check(&health, "alerts kept", "for ever", Tone::Plain);
     check(&health, "deleted before their time", "2 alerts", Tone::Warning);
 
-    health.store.retention = Some(Retention { unmet: None, ..retention });
+    let until = "2026-08-02T10:00:00Z".to_owned();
+    health.store.retention =
+        Some(Retention { unmet: None, clock_doubted_until: Some(until.clone()), ..retention });
     check(&health, "kept", &value, Tone::Plain);
+    let advice = check(&health, "clock", "was set forward", Tone::Warning).advice.unwrap();
+    assert!(advice.contains(&until), "{advice}");
 }

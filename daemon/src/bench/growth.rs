@@ -9,7 +9,8 @@ use common::id::BootId;
 
 use super::machine::NEEDLE;
 use crate::store::{
-    BinaryOrder, BinaryPage, Control, Grouping, Limits, Reach, Reader, Retention, Selection, Writer,
+    BinaryOrder, BinaryPage, Control, Grouping, Limits, Now, Reach, Reader, Retention, Selection,
+    Writer,
 };
 
 const DAY_NS: i64 = 86_400_000_000_000;
@@ -173,7 +174,7 @@ pub fn upkeep(path: &Path, processes: u64) -> anyhow::Result<Upkeep> {
     let mut steps = Vec::new();
     loop {
         let start = Instant::now();
-        let has_more = retention.step(&mut writer, now_ns)?;
+        let has_more = retention.step(&mut writer, Now { wall_ns: now_ns, boottime_ns: now_ns })?;
         if !has_more {
             break;
         }

@@ -185,6 +185,12 @@ impl Service {
             if let Some(unmet) = &retention.unmet {
                 warnings.push(format!("retention-size cannot be met: {unmet}"));
             }
+            if let Some(until) = &retention.clock_doubted_until {
+                warnings.push(format!(
+                    "the clock was set forward: if it is still so at {until}, what is too old by \
+                     it is deleted, and not before"
+                ));
+            }
             if retention.deleted_alerts_early > 0 {
                 warnings.push(format!(
                     "{} alerts were deleted before their time: raise retention-size",

@@ -55,7 +55,7 @@ pub(crate) use page::Selection;
 pub(crate) use read::sqlite_uri;
 pub(crate) use read::{Control, Reader, Stopped, Totals};
 #[cfg(feature = "capture")]
-pub(crate) use retention::{Figures as RetentionFigures, Limits, Retention};
+pub(crate) use retention::{Figures as RetentionFigures, Limits, Now, Retention};
 #[cfg(feature = "capture")]
 pub(crate) use thread::{Committed, Troubles, WriterThread};
 pub(crate) use top::Grouping;

@@ -14,10 +14,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use nix::time::{ClockId, clock_gettime};
 use tokio::sync::watch;
 
 use super::files::Displaced;
-use super::{Batch, Limits, Retention, RetentionFigures, StoreError, Writer};
+use super::{Batch, Limits, Now, Retention, RetentionFigures, StoreError, Writer};
 
 /// What is safely in the database.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -243,7 +244,7 @@ impl Worker {
         if Instant::now() >= self.next_look_at_log {
             self.look_at_log();
         }
-        let done = self.retention.step(&mut self.writer, now_ns());
+        let done = self.retention.step(&mut self.writer, now());
         self.next_look = Instant::now() + pause(done, "what is too old cannot be deleted");
     }
 
@@ -324,6 +325,13 @@ fn pause(done: Result<bool, StoreError>, failure: &str) -> Duration {
             LATER
         }
     }
+}
+
+fn now() -> Now {
+    // Every kernel that this runs on has the clock.
+    let boottime = clock_gettime(ClockId::CLOCK_BOOTTIME);
+    let boottime_ns = boottime.map_or(0, |time| time.tv_sec() * 1_000_000_000 + time.tv_nsec());
+    Now { wall_ns: now_ns(), boottime_ns }
 }
 
 fn now_ns() -> i64 {

@@ -3,9 +3,11 @@
 //!
 //! `era` cuts the rows into segments, `rows` deletes the oldest segment, `kept` says which rows must
 //! stay, `contents` deletes values that no row refers to any more, `alerts` deletes alerts and
-//! losses, `survey` prepares a database from before, `space` gives pages back.
+//! losses, `survey` prepares a database from before, `space` gives pages back, `calendar` says what
+//! time it is.
 
 mod alerts;
+mod calendar;
 mod contents;
 mod era;
 mod kept;
@@ -20,10 +22,12 @@ use std::sync::{Arc, Mutex};
 use common::time::rfc3339;
 use rusqlite::{Connection, OptionalExtension as _};
 
+use self::calendar::{Calendar, Date};
 use self::kept::Living;
 use self::space::Space;
 
 pub(super) use self::alerts::next_alert;
+pub(crate) use self::calendar::Now;
 pub(super) use self::contents::references;
 pub(super) use self::era::{Era, next_row};
 pub(super) use self::kept::{guard, replaced, set_script};
@@ -51,6 +55,7 @@ pub(crate) type Figures = Arc<Mutex<common::health::Retention>>;
 pub(crate) struct Retention {
     limits: Limits,
     figures: Figures,
+    calendar: Calendar,
     is_surveyed: bool,
     living: Living,
     /// The last kept row that was looked at in the round that goes on.
@@ -90,6 +95,7 @@ impl Retention {
         Self {
             limits,
             figures: Arc::new(Mutex::new(figures)),
+            calendar: Calendar::default(),
             is_surveyed: false,
             living: Living::default(),
             round: None,
@@ -104,11 +110,12 @@ impl Retention {
     }
 
     /// Does a little of what is due; false if nothing is.
-    pub(crate) fn step(&mut self, writer: &mut Writer, now_ns: i64) -> Result<bool, StoreError> {
+    pub(crate) fn step(&mut self, writer: &mut Writer, now: Now) -> Result<bool, StoreError> {
         if self.limits == Limits::default() {
             return Ok(false);
         }
-        let done = writer.transact(|connection, era| self.work(connection, era, now_ns));
+        let date = self.look_at_clock(now);
+        let done = writer.transact(|connection, era| self.work(connection, era, date));
         let space = Space::of(&writer.connection);
         let space = space.map_err(|error| StoreError::of(&writer.path, error))?;
         match done {
@@ -120,7 +127,7 @@ impl Retention {
                 Ok(true)
             }
             Ok(None) => {
-                self.rest(now_ns, space);
+                self.rest(date.now_ns, space);
                 Ok(false)
             }
             Err(error) => {
@@ -132,12 +139,32 @@ impl Retention {
         }
     }
 
+    fn look_at_clock(&mut self, now: Now) -> Date {
+        let date = self.calendar.look(now);
+        let doubted_until = date.doubted_until_ns.map(rfc3339);
+        if let Ok(mut figures) = self.figures.lock()
+            && figures.clock_doubted_until.is_some() != doubted_until.is_some()
+        {
+            match &doubted_until {
+                Some(until) => tracing::warn!(
+                    "the clock was set forward to {}: if it is still so at {until}, what is too \
+                     old by it is deleted, and not before",
+                    rfc3339(now.wall_ns)
+                ),
+                None => tracing::info!("what is too old by the clock is deleted again"),
+            }
+            figures.clock_doubted_until = doubted_until;
+        }
+        date
+    }
+
     fn work(
         &mut self,
         connection: &Connection,
         era: &mut Era,
-        now_ns: i64,
+        date: Date,
     ) -> rusqlite::Result<Option<Step>> {
+        let now_ns = date.now_ns;
         if !self.is_surveyed {
             if survey::step(connection)? {
                 return Ok(Some(Step::default()));
@@ -176,7 +203,7 @@ impl Retention {
                 return Ok(Some(Step { rows, ..Step::default() }));
             }
         }
-        if let Some(rows) = self.oldest_segment(connection, era, now_ns)? {
+        if let Some(rows) = self.oldest_segment(connection, era, date)? {
             return Ok(Some(Step { rows, ..Step::default() }));
         }
         if self.is_pressed
@@ -232,7 +259,7 @@ impl Retention {
         &mut self,
         connection: &Connection,
         era: &mut Era,
-        now_ns: i64,
+        Date { now_ns, clock_ns, .. }: Date,
     ) -> rusqlite::Result<Option<u64>> {
         let limit_ns = self.limit_ns(now_ns);
         if era.floor == era.current && limit_ns.is_some_and(|limit| era.begun_ns < limit) {
@@ -248,7 +275,7 @@ impl Retention {
             .optional()?;
         let Some((next_first_row, end_ns)) = next else { return Ok(None) };
         let is_old = limit_ns.is_some_and(|limit| end_ns <= limit);
-        let is_fresh = (0..GRACE_NS).contains(&now_ns.saturating_sub(end_ns));
+        let is_fresh = (0..GRACE_NS).contains(&clock_ns.saturating_sub(end_ns));
         if is_fresh || !(is_old || self.is_pressed) {
             return Ok(None);
         }

@@ -229,6 +229,44 @@ fn work(history: &mut History, count: usize) {
 }
 
 #[test]
+fn a_clock_that_is_set_forward_by_mistake_costs_nothing() {
+    const DAY: i64 = 86_400;
+    const DAY_NS: i64 = DAY * SECOND;
+    let limits =
+        Limits { age_ns: Some(30 * DAY_NS), size_bytes: None, alert_age_ns: Some(30 * DAY_NS) };
+    let mut history = History::new(limits);
+    work(&mut history, 200);
+    history.act(&Act::Loss);
+    history.settle();
+    let before = rows(&history);
+    assert!(before.len() > 100);
+
+    history.set_clock(400 * DAY_NS);
+    history.settle();
+    assert_eq!(rows(&history), before);
+    let doubted = |history: &History| {
+        history.retention.figures().lock().unwrap().clock_doubted_until.is_some()
+    };
+    assert!(doubted(&history));
+    // Half a day later somebody sees it.
+    history.act(&Act::Wait(DAY / 2));
+    history.settle();
+    history.set_clock(-400 * DAY_NS);
+    history.settle();
+    assert!(!doubted(&history));
+    assert_eq!(rows(&history), before);
+
+    // Where nobody does, it is the time.
+    history.set_clock(400 * DAY_NS);
+    history.settle();
+    history.act(&Act::Wait(DAY));
+    history.settle();
+    assert!(!doubted(&history));
+    assert!(rows(&history).len() < before.len() / 2, "only what runs is left");
+    check_whole(&history.writer.connection);
+}
+
+#[test]
 fn the_size_is_kept_while_more_is_written() {
     const LIMIT: u64 = 2 << 20;
     let limits = Limits { age_ns: None, size_bytes: Some(LIMIT), alert_age_ns: None };

@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 
 use crate::store::{
-    Batch, EndOfRows, Finding, GapRow, Limits, NewAlert, Pending, Retention, Writer,
+    Batch, EndOfRows, Finding, GapRow, Limits, NewAlert, Now, Pending, Retention, Writer,
 };
 
 pub(super) const SECOND: i64 = 1_000_000_000;
@@ -68,6 +68,8 @@ pub(super) struct History {
     pub(super) retention: Retention,
     limits: Limits,
     pub(super) now_ns: i64,
+    /// By how much the clock is off.
+    set_ns: i64,
     pub(super) processes: Vec<Process>,
     /// Index of the process that each alert is about, by number of the alert less 1.
     pub(super) alerts: Vec<(usize, i64)>,
@@ -91,6 +93,7 @@ impl History {
             retention: Retention::new(limits),
             limits,
             now_ns: sample::NOW,
+            set_ns: 0,
             processes: Vec::new(),
             alerts: Vec::new(),
             templates,
@@ -283,10 +286,17 @@ impl History {
         assert_eq!(self.writer.next_alert().unwrap(), next_alert, "no number comes twice");
     }
 
+    /// Somebody sets the clock.
+    pub(super) fn set_clock(&mut self, ns: i64) {
+        self.now_ns += ns;
+        self.set_ns += ns;
+    }
+
     pub(super) fn step(&mut self) -> bool {
         while self.writer.prepare_searches().unwrap() {}
         let before = self.deleted();
-        let has_more = self.retention.step(&mut self.writer, self.now_ns).unwrap();
+        let now = Now { wall_ns: self.now_ns, boottime_ns: self.now_ns - self.set_ns };
+        let has_more = self.retention.step(&mut self.writer, now).unwrap();
         assert!(self.deleted() - before <= 256, "steps are small");
         has_more
     }

@@ -6,7 +6,7 @@ use common::filter::{Filter, sample};
 use common::record::Record;
 use rusqlite::{Connection, params};
 
-use super::super::{Limits, Retention};
+use super::super::{Limits, Now, Retention};
 use super::history::SECOND;
 use super::{check_whole, ids};
 use crate::store::{Control, Reader, Selection, StoreError, Writer};
@@ -92,7 +92,10 @@ fn a_database_of_format_3_is_read_written_and_kept_small() {
     let limits =
         Limits { age_ns: Some(DAY * 148 / 100), size_bytes: None, alert_age_ns: Some(9 * DAY) };
     let mut retention = Retention::new(limits);
-    let mut settle = |writer: &mut Writer, now_ns| while retention.step(writer, now_ns).unwrap() {};
+    let mut settle = |writer: &mut Writer, now_ns| {
+        let now = Now { wall_ns: now_ns, boottime_ns: now_ns };
+        while retention.step(writer, now).unwrap() {}
+    };
     settle(&mut writer, sample::NOW);
     while writer.prepare_searches().unwrap() {}
     check_whole(&writer.connection);
