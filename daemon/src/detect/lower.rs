@@ -14,6 +14,7 @@ use rsigma_ir::{
 };
 use rsigma_parser::{Quantifier, SigmaRule};
 
+use super::ascii::with_ascii_classes;
 use super::{fields, values};
 
 /// Bytes of a compiled regular expression.
@@ -186,6 +187,7 @@ fn mended(matcher: IrMatcher) -> Result<IrMatcher, String> {
         }
         IrMatcher::Regex { pattern, case_insensitive, multiline, dotall, cased } => {
             check_regex(&pattern)?;
+            let pattern = with_ascii_classes(&pattern);
             Ok(IrMatcher::Regex { pattern, case_insensitive, multiline, dotall, cased })
         }
         IrMatcher::Expand { .. } => Err("a placeholder (|expand) that nothing resolves: write \

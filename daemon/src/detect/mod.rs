@@ -4,6 +4,7 @@
 //! its stages, in `lower` and `correlate`, or the rule is refused. Deliberately absent: files,
 //! threads, SQLite.
 
+mod ascii;
 mod catalogue;
 mod correlate;
 mod document;
