@@ -6,6 +6,7 @@
 
 mod ending;
 mod figures;
+mod lag;
 
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTime
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use tokio::sync::watch;
 
+use self::lag::Lag;
 use super::audit::{self, Audit};
 pub(crate) use super::handle::Handle;
 use super::handle::{End, Order};
@@ -69,6 +71,7 @@ pub(crate) struct Pipeline {
     waiting: Option<Box<Batch>>,
     /// Since when the current batch has something.
     batch_since: Option<Instant>,
+    lag: Lag,
     /// Position up to which the store was given everything.
     handed_position: u64,
     /// Made so far.
@@ -149,6 +152,7 @@ impl Pipeline {
             epoll,
             waiting: None,
             batch_since: None,
+            lag: Lag::default(),
             sweep_at: None,
             programs: Vec::new(),
             misses: Misses::new(),
@@ -215,7 +219,10 @@ impl Pipeline {
             };
             count += 1;
             match ebpf::wire::decode(bytes) {
-                Ok(event) => self.tracker.event(&event),
+                Ok(event) => {
+                    self.lag.read(event.boottime_ns);
+                    self.tracker.event(&event);
+                }
                 Err(error) => {
                     self.tracker.not_understood();
                     let count = self.tracker.progress.undecodable;
@@ -255,8 +262,9 @@ impl Pipeline {
 
     /// Gives the batch to the store when it is due, or when `is_now`; gives ring space back.
     fn hand_over(&mut self, is_now: bool) {
-        let committed = self.committed.borrow().ring_position;
-        self.ring.release(committed);
+        let committed = *self.committed.borrow();
+        self.ring.release(committed.ring_position);
+        self.lag.written(committed.batches);
         if let Some(batch) = self.waiting.take()
             && let Err(batch) = self.store.try_send(batch)
         {
@@ -278,6 +286,7 @@ impl Pipeline {
         });
         self.handed_position = self.ring.position();
         self.batches += 1;
+        self.lag.made(self.batches);
         self.batch_since = None;
         self.waiting = self.store.try_send(batch).err();
     }

@@ -3,7 +3,7 @@
 use common::health::{Capture, Files, Kinds, Named};
 use ebpf::shared::{CauseCounters, KindCounters};
 
-use super::Pipeline;
+use super::{Pipeline, clock};
 
 impl Pipeline {
     fn figures_of_files(&self) -> Files {
@@ -23,7 +23,7 @@ impl Pipeline {
             programs: self.programs.clone(),
             running: self.tracker.table.len() as u64,
             snapshot: self.snapshot.to_owned(),
-            lag_ms: self.batch_since.map_or(0, |since| since.elapsed().as_millis() as u64),
+            lag_ms: self.lag.ms(clock::boottime_ns()),
             files: self.figures_of_files(),
             resident_bytes: resident_bytes(),
             ..self.identity.clone()
