@@ -28,7 +28,7 @@ mod tracker_tests;
 
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::net::UnixListener;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -55,7 +55,10 @@ use crate::rules::Rules;
 use crate::sensor::RawProcess;
 use crate::sensor::protocol::Request;
 use crate::settings::{self, Settings};
-use crate::store::{self, Batch, Committed, GapRow, Limits, Reader, Writer, WriterThread};
+use crate::store::{
+    self, Batch, Committed, GapRow, Limits, Reader, RecentAlert, RingPosition, StoreError,
+    StoredRunning, Writer, WriterThread,
+};
 
 /// What the sensor hands to each recorder it starts.
 pub(crate) struct Inheritance {
@@ -120,15 +123,17 @@ fn record(
     let boot = boot_id()?;
     let path = from.data_dir.join(store::FILE_NAME);
     let clock = Clock::sample();
-    let mut writer = Writer::open_or_replace(&path, clock.wall(clock::boottime_ns()))?;
     let kept = limits_of(&from.settings.retention);
-    writer.set_age(kept.age_ns)?;
     let mut ring =
         Ring::map(sources.ring.as_fd(), sources.ring_size_bytes).context("map the ring")?;
     let shared = Shared::map(sources.shared.as_fd(), sources.slots).context("map the counters")?;
 
     let cookie = shared.cookie();
-    let resumed = writer.ring_position(cookie)?;
+    let now_ns = clock.wall(clock::boottime_ns());
+    let repeat_ns = from.settings.detection.repeat_ns;
+    let since = Since { boot, cookie, now_ns, age_ns: kept.age_ns, repeat_ns };
+    let (writer, Before { resumed, running, alerts, next_alert, next_row }) =
+        open_or_replace(&path, &since)?;
     let progress = match &resumed {
         Some(resumed) => {
             ring.seek(resumed.position);
@@ -139,18 +144,8 @@ fn record(
         }
         None => Progress::default(),
     };
-    if writer.has_unfinished_ring(cookie)? {
-        tracing::warn!("the recorder before did not end well: its last events may be missing");
-        let time_ns = clock.wall(clock::boottime_ns());
-        let gap = GapRow { time_ns, cpu: 0, kind: "any", count: 0, cause: "not-finished" };
-        writer.write(&Batch { gaps: vec![gap], ..Batch::default() })?;
-    }
-    let stored = writer.take_over(boot)?;
     let policy = Policy::new(&from.settings.environment).context("the words of `redact`")?;
-    let now_ns = clock.wall(clock::boottime_ns());
-    let repeat_ns = from.settings.detection.repeat_ns;
-    let recent = writer.recent_alerts(now_ns.saturating_sub(repeat_ns))?;
-    let mut detector = Detector::new(writer.next_alert()?, recent, repeat_ns);
+    let mut detector = Detector::new(next_alert, alerts, repeat_ns);
     let reader = Reader::new(&path)?;
     let (rules, compiled) = Rules::load(&from.settings.detection, &from.data_dir, reader.clone());
     detector.replace(compiled);
@@ -159,13 +154,14 @@ fn record(
     let figures = binaries.figures();
     let limits = &from.settings.binaries;
     let contents = Contents::new(Some(questions), limits, figures.clone());
-    let mut tracker = Tracker::new(assembler, detector, contents, progress, writer.next_row()?);
-    for running in stored {
+    let mut tracker = Tracker::new(assembler, detector, contents, progress, next_row);
+    for running in running {
         tracker.adopt(running);
     }
     let start =
         Committed { ring_position: ring.position(), row: tracker.next_row() - 1, batches: 0 };
     let writer = WriterThread::start(writer, start, kept).context("start the store's thread")?;
+    reader.tell_of_damage(writer.is_damaged());
 
     let link = Link::start(socket).context("listen to the sensor")?;
     let (mut pipeline, handle) =
@@ -240,6 +236,57 @@ fn record(
     served.and(recorded)
 }
 
+/// What the recorder that starts is to know of the time before.
+struct Since {
+    boot: BootId,
+    cookie: u64,
+    now_ns: i64,
+    age_ns: Option<i64>,
+    repeat_ns: i64,
+}
+
+/// What the database knows of the time before.
+struct Before {
+    resumed: Option<RingPosition>,
+    running: Vec<StoredRunning>,
+    alerts: Vec<RecentAlert>,
+    next_alert: i64,
+    next_row: i64,
+}
+
+/// Damage shows when the database is opened, or not before something is read: either way it is set
+/// aside. Where it stayed, no recorder could start any more.
+fn open_or_replace(path: &Path, since: &Since) -> Result<(Writer, Before), StoreError> {
+    let mut writer = Writer::open_or_replace(path, since.now_ns)?;
+    let before = match Before::read(&mut writer, since) {
+        Err(StoreError::Corrupt { detail, .. }) => {
+            tracing::error!("database {} is damaged: {detail}", path.display());
+            // Closed after it is renamed, so that its log is not put into it.
+            writer = Writer::replace(path, since.now_ns)?;
+            Before::read(&mut writer, since)
+        }
+        before => before,
+    };
+    Ok((writer, before?))
+}
+
+impl Before {
+    fn read(writer: &mut Writer, since: &Since) -> Result<Self, StoreError> {
+        writer.set_age(since.age_ns)?;
+        let resumed = writer.ring_position(since.cookie)?;
+        if writer.has_unfinished_ring(since.cookie)? {
+            tracing::warn!("the recorder before did not end well: its last events may be missing");
+            let (time_ns, cause) = (since.now_ns, "not-finished");
+            let gap = GapRow { time_ns, cpu: 0, kind: "any", count: 0, cause };
+            writer.write(&Batch { gaps: vec![gap], ..Batch::default() })?;
+        }
+        let running = writer.take_over(since.boot)?;
+        let alerts = writer.recent_alerts(since.now_ns.saturating_sub(since.repeat_ns))?;
+        let (next_alert, next_row) = (writer.next_alert()?, writer.next_row()?);
+        Ok(Self { resumed, running, alerts, next_alert, next_row })
+    }
+}
+
 /// Serves until the recorder has to end, and says how.
 async fn end_of(link: &Link, rules: &crate::rules::Handle, from: &Inheritance) -> End {
     let mut order = link::Order::Record;
@@ -285,11 +332,7 @@ fn raise_descriptor_limit() {
 }
 
 /// `None` where no copy can be, or shall be, kept; health says why.
-fn open_vault(
-    directory: &std::path::Path,
-    limits: &settings::Binaries,
-    figures: &Figures,
-) -> Option<Vault> {
+fn open_vault(directory: &Path, limits: &settings::Binaries, figures: &Figures) -> Option<Vault> {
     if limits.total_limit_bytes == 0 {
         return None;
     }

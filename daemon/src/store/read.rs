@@ -5,7 +5,7 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use common::id::ProcessId;
@@ -98,6 +98,8 @@ struct Inner {
     longest: Duration,
     /// Nobody is to come back for them.
     is_retired: AtomicBool,
+    /// Of the thread that writes: it is told of damage by this.
+    is_damaged: OnceLock<Arc<AtomicBool>>,
 }
 
 impl Reader {
@@ -118,12 +120,18 @@ impl Reader {
         if !path.exists() {
             return Err(StoreError::Missing { path: path.to_owned() });
         }
-        let inner = Inner {
+        // What begins with "file:" is no path to SQLite.
+        let path = std::path::absolute(path).map_err(|error| StoreError::Access {
             path: path.to_owned(),
+            detail: error.to_string(),
+        })?;
+        let inner = Inner {
+            path,
             is_immutable,
             idle: Mutex::default(),
             longest: LONGEST,
             is_retired: AtomicBool::new(false),
+            is_damaged: OnceLock::new(),
         };
         let reader = Self { inner: Arc::new(inner) };
         let connection = reader.open()?;
@@ -177,8 +185,29 @@ impl Reader {
         }
     }
 
+    /// Whoever writes does not come to all parts of the database: damage may be met here alone.
+    #[cfg(feature = "capture")]
+    pub(crate) fn tell_of_damage(&self, is_damaged: Arc<AtomicBool>) {
+        // Only one thread writes.
+        let _ = self.inner.is_damaged.set(is_damaged);
+    }
+
     /// Runs a query that can be cancelled, all of it on one state of the database.
     pub(super) fn run<T>(
+        &self,
+        control: &Control,
+        query: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, Stopped> {
+        let done = self.run_unwatched(control, query);
+        if let Err(Stopped::Store(StoreError::Corrupt { .. })) = &done
+            && let Some(is_damaged) = self.inner.is_damaged.get()
+        {
+            is_damaged.store(true, Ordering::Relaxed);
+        }
+        done
+    }
+
+    fn run_unwatched<T>(
         &self,
         control: &Control,
         query: impl FnOnce(&Connection) -> rusqlite::Result<T>,

@@ -2,12 +2,14 @@
 //!
 //! Batches arrive on a short queue: when the disk is slow the queue fills, the pipeline stops
 //! reading, and the ring holds what happens meanwhile. A batch that cannot be written (disk full)
-//! is tried again until it can: nothing that was read is dropped.
+//! is tried again until it can: nothing that was read is dropped. A database that is damaged, whoever
+//! met that, is set aside, and this thread ends.
 //!
 //! Between batches it deletes what is not to be kept, and prepares searches, a little at a time, so
 //! that a batch waits for milliseconds at most. While batches wait all the same, deleting gets no
 //! more time than writing, and searches are not prepared.
 
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -64,6 +66,7 @@ pub(crate) struct WriterThread {
     committed: watch::Receiver<Committed>,
     troubles: Arc<Mutex<Troubles>>,
     is_abandoned: Arc<AtomicBool>,
+    is_damaged: Arc<AtomicBool>,
     retention: RetentionFigures,
     thread: Option<JoinHandle<()>>,
 }
@@ -76,11 +79,13 @@ impl WriterThread {
         let (sender, committed) = watch::channel(start);
         let troubles = Arc::<Mutex<Troubles>>::default();
         let is_abandoned = Arc::new(AtomicBool::new(false));
+        let is_damaged = Arc::new(AtomicBool::new(false));
         let mut worker = Worker {
             writer,
             committed: sender,
             troubles: troubles.clone(),
             is_abandoned: is_abandoned.clone(),
+            is_damaged: is_damaged.clone(),
             retention,
             next_look: Instant::now(),
             next_look_at_log: Instant::now(),
@@ -94,6 +99,7 @@ impl WriterThread {
             committed,
             troubles,
             is_abandoned,
+            is_damaged,
             retention: figures,
             thread: Some(thread),
         })
@@ -115,6 +121,11 @@ impl WriterThread {
 
     pub(crate) fn troubles(&self) -> Arc<Mutex<Troubles>> {
         self.troubles.clone()
+    }
+
+    /// To be set by whoever meets damage.
+    pub(crate) fn is_damaged(&self) -> Arc<AtomicBool> {
+        self.is_damaged.clone()
     }
 
     /// What is kept, and what was deleted.
@@ -148,6 +159,7 @@ struct Worker {
     committed: watch::Sender<Committed>,
     troubles: Arc<Mutex<Troubles>>,
     is_abandoned: Arc<AtomicBool>,
+    is_damaged: Arc<AtomicBool>,
     retention: Retention,
     next_look: Instant,
     next_look_at_log: Instant,
@@ -161,7 +173,7 @@ impl Worker {
             let patience = if is_due { Duration::ZERO } else { IDLE_LOOK };
             let batch = match batches.recv_timeout(patience) {
                 Ok(batch) => batch,
-                Err(RecvTimeoutError::Timeout) if self.is_in_place() => {
+                Err(RecvTimeoutError::Timeout) if self.is_in_place() && self.is_whole() => {
                     if self.is_look_due() {
                         self.retain();
                     }
@@ -176,7 +188,7 @@ impl Worker {
                     return;
                 }
             };
-            if !self.is_in_place() {
+            if !self.is_in_place() || !self.is_whole() {
                 return;
             }
             let begun = Instant::now();
@@ -231,6 +243,17 @@ impl Worker {
         false
     }
 
+    /// False where damage was met by somebody who does not write batches: it is set aside then.
+    fn is_whole(&self) -> bool {
+        let is_damaged = self.is_damaged.load(Ordering::Relaxed);
+        if is_damaged {
+            let path = self.writer.path();
+            tracing::error!("database {} is damaged; recording begins anew", path.display());
+            set_aside(path);
+        }
+        !is_damaged
+    }
+
     fn is_look_due(&self) -> bool {
         Instant::now() >= self.next_look
     }
@@ -245,13 +268,21 @@ impl Worker {
             self.look_at_log();
         }
         let done = self.retention.step(&mut self.writer, now());
+        self.note_damage(&done);
         self.next_look = Instant::now() + pause(done, "what is too old cannot be deleted");
     }
 
     /// One step for searches: only where no batch waits, for these can.
     fn prepare(&mut self) {
         let done = self.writer.prepare_searches();
+        self.note_damage(&done);
         self.next_preparation = Instant::now() + pause(done, "searches cannot be prepared");
+    }
+
+    fn note_damage(&self, done: &Result<bool, StoreError>) {
+        if let Err(StoreError::Corrupt { .. }) = done {
+            self.is_damaged.store(true, Ordering::Relaxed);
+        }
     }
 
     /// Tries until it works; `None` when told to give up.
@@ -273,11 +304,7 @@ impl Worker {
                     }
                     self.change_troubles(|troubles| troubles.writing = Some(error.to_string()));
                     if let StoreError::Corrupt { path, .. } = &error {
-                        // Row numbers of the old one mean nothing in the new one: whoever owns this
-                        // thread begins again, from the ring.
-                        if let Err(error) = Writer::replace(path, now_ns()) {
-                            tracing::error!("{error}");
-                        }
+                        set_aside(path);
                         return None;
                     }
                 }
@@ -312,6 +339,14 @@ impl Worker {
 
     fn change_troubles(&self, change: impl FnOnce(&mut Troubles)) {
         change(&mut self.troubles.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+/// Row numbers of the old one mean nothing in the new one: whoever owns the thread begins again, from
+/// the ring.
+fn set_aside(path: &Path) {
+    if let Err(error) = Writer::replace(path, now_ns()) {
+        tracing::error!("{error}");
     }
 }
 
