@@ -116,13 +116,14 @@ impl Retention {
         }
         let date = self.look_at_clock(now);
         let done = writer.transact(|connection, era| self.work(connection, era, date));
+        // Before anything else can fail: their numbers may be given to others.
+        if matches!(&done, Ok(Some(step)) if step.alerts > 0) {
+            writer.forget_documents();
+        }
         let space = Space::of(&writer.connection);
         let space = space.map_err(|error| StoreError::of(&writer.path, error))?;
         match done {
             Ok(Some(step)) => {
-                if step.alerts > 0 {
-                    writer.forget_documents();
-                }
                 self.note(&step, space);
                 Ok(true)
             }

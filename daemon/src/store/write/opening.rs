@@ -5,6 +5,7 @@ use std::path::Path;
 
 use rusqlite::Connection;
 
+use super::environments::Environments;
 use super::{CONTEXT_COLUMNS, EXECUTABLE_COLUMNS, Writer};
 use crate::store::StoreError;
 use crate::store::batch::{Batch, GapRow};
@@ -17,6 +18,8 @@ use crate::store::schema;
 const LOG_BYTES: u32 = 16 << 20;
 /// Not of a moment, but of something that does not work.
 const LONG_LOG_BYTES: u64 = 2 * LOG_BYTES as u64;
+/// Within a second.
+const MOST_SET_ASIDE: usize = 100;
 
 impl Writer {
     /// Opens or creates the database, migrating an older one.
@@ -48,13 +51,13 @@ impl Writer {
             env_var: Dictionary::new("env_var", true),
             env: Dictionary::new("env", false),
             document: Dictionary::without_use("document", true),
+            environments: Environments::default(),
             executable_sql: TupleSql::new("executable", &EXECUTABLE_COLUMNS),
             context_sql: TupleSql::new("context", &CONTEXT_COLUMNS),
             executables: HashMap::default(),
             contexts: HashMap::default(),
             boots: HashMap::new(),
             era,
-            age_ns: None,
             files: Files::of(path).map_err(|error| StoreError::Access {
                 path: path.to_owned(),
                 detail: error.to_string(),
@@ -128,9 +131,19 @@ impl Writer {
 /// Renames a damaged database (and its log), so that it can be examined; nothing is deleted.
 fn set_aside(path: &Path) -> Result<(), StoreError> {
     let stamp = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
+    let names = (1..).map(|n| match n {
+        1 => format!(".damaged-{stamp}"),
+        // One that was damaged at once again must not take the place of the one before.
+        n => format!(".damaged-{stamp}-{n}"),
+    });
+    let is_free = |name: &String| !with_suffix(path, name).exists();
+    let name = names.take(MOST_SET_ASIDE).find(is_free).ok_or_else(|| StoreError::Access {
+        path: path.to_owned(),
+        detail: format!("{MOST_SET_ASIDE} damaged databases lie beside it"),
+    })?;
     for suffix in ["", "-wal", "-shm"] {
         let from = with_suffix(path, suffix);
-        let to = with_suffix(path, &format!(".damaged-{stamp}{suffix}"));
+        let to = with_suffix(path, &format!("{name}{suffix}"));
         match std::fs::rename(&from, &to) {
             Ok(()) => tracing::warn!("damaged database set aside as {}", to.display()),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
