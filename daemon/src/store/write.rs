@@ -1,5 +1,6 @@
 //! Writing batches: the only code that changes the database.
 
+mod environments;
 mod opening;
 
 use std::collections::HashMap;
@@ -24,6 +25,7 @@ use super::findings::{self, Finding, Runs};
 use super::retention::{self, Era};
 use super::triage::{self};
 use super::{StoreError, blocks, outline};
+use environments::Environments;
 
 pub(crate) struct Writer {
     pub(super) connection: Connection,
@@ -33,14 +35,13 @@ pub(crate) struct Writer {
     env_var: Dictionary,
     env: Dictionary,
     document: Dictionary,
+    environments: Environments,
     executable_sql: TupleSql,
     context_sql: TupleSql,
     executables: HashMap<Arc<Executable>, Place, foldhash::fast::RandomState>,
     contexts: HashMap<Arc<Context>, Place, foldhash::fast::RandomState>,
     boots: HashMap<BootId, i64>,
     era: Era,
-    /// How long records are kept, where that has a limit.
-    age_ns: Option<i64>,
     files: Files,
 }
 
@@ -101,12 +102,8 @@ const CONTEXT_COLUMNS: [&str; 27] = [
 impl Writer {
     /// So that segments are short against the age that is kept.
     pub(crate) fn set_age(&mut self, age_ns: Option<i64>) -> Result<(), StoreError> {
-        self.age_ns = age_ns;
-        self.load_era().map_err(|error| StoreError::of(&self.path, error))
-    }
-
-    fn load_era(&mut self) -> rusqlite::Result<()> {
-        self.era = Era::load(&self.connection, self.age_ns)?;
+        let era = Era::load(&self.connection, age_ns);
+        self.era = era.map_err(|error| StoreError::of(&self.path, error))?;
         Ok(())
     }
 
@@ -116,9 +113,11 @@ impl Writer {
 
     /// Writes the whole batch, or nothing of it. Returns how many rows each change was about.
     pub(crate) fn write(&mut self, batch: &Batch) -> Result<Vec<u32>, StoreError> {
+        let era = self.era;
         let result = self.try_write(batch);
         if result.is_err() {
             // Ids from the transaction that was rolled back must not be used again.
+            self.era = era;
             for dictionary in [
                 &mut self.text,
                 &mut self.args,
@@ -128,11 +127,10 @@ impl Writer {
             ] {
                 dictionary.forget();
             }
+            self.environments.clear();
             self.executables.clear();
             self.contexts.clear();
             self.boots.clear();
-            // Where that fails too, the next batch fails, and this is tried again.
-            let _ = self.load_era();
         }
         result.map_err(|error| StoreError::of(&self.path, error))
     }
@@ -353,11 +351,16 @@ impl Writer {
         if matches!(env.state, StringsState::Absent | StringsState::Off) {
             return Ok(None);
         }
+        if let Some(id) = self.environments.id(self.era.current, &env.bytes) {
+            return Ok(Some(id));
+        }
         let mut ids = Vec::with_capacity(96);
         for variable in env.iter() {
             push_varint(&mut ids, self.env_var.id(&self.connection, &self.era, variable)?);
         }
-        self.env.id(&self.connection, &self.era, &ids).map(Some)
+        let id = self.env.id(&self.connection, &self.era, &ids)?;
+        self.environments.keep(&env.bytes, id);
+        Ok(Some(id))
     }
 
     /// `content`: what the recorder knows of it, and the database perhaps no more.
