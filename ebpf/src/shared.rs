@@ -215,3 +215,5 @@ impl CauseCounters {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod waking;
