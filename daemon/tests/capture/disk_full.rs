@@ -4,11 +4,15 @@ use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::rc::Rc;
 
+use crate::client::capture;
+use crate::hostile::storms;
+use crate::hostile::witness::Pair;
 use crate::recorder::{LOSSLESS, Recorder, command, wait_for};
 use crate::refusals::refused;
 use crate::scratch::Scratch;
-use crate::workload::run;
+use crate::workload::{finish, run};
 
 /// A small file system where the data directory is.
 pub(crate) struct Disk {
@@ -119,6 +123,61 @@ fn a_disk_that_is_full_for_a_while_costs_nothing() {
 
 fn is_about_writing(warning: &str) -> bool {
     warning.contains("nothing can be written")
+}
+
+/// Removed when it is dropped.
+struct Filler(PathBuf);
+
+impl Drop for Filler {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+#[test]
+fn a_disk_that_is_full_for_longer_than_the_ring_lasts_costs_what_is_counted() {
+    let scratch = Rc::new(Scratch::new());
+    let disk = Disk::mount(&scratch, "32m");
+    check_overrun(&scratch, "full", || Filler(disk.fill()));
+}
+
+/// As long as there is what `begin` returns, nothing can be written, for this reason. More happens
+/// than the ring holds: what was recorded before stays, and what is lost is counted one by one.
+pub(crate) fn check_overrun<T>(scratch: &Rc<Scratch>, reason: &str, begin: impl FnOnce() -> T) {
+    /// Small enough for a storm, large enough for what else the machine may do meanwhile.
+    const RING: [&str; 2] = ["--ring-size", "524288"];
+    const TOTAL: u32 = 2_000;
+    let Some(pair) = Pair::start_in(scratch.clone(), &RING, 0) else { return };
+    let client = &pair.recorder.client;
+    let before = run(&["exit", "1"]);
+    assert_eq!(client.image(before.pid).process.exit_code, Some(1));
+    let outage = begin();
+    let storm = finish(storms::start(TOTAL));
+    wait_for("a batch that cannot be written", || {
+        let log = pair.recorder.log();
+        (log.contains("recording waits in the ring") && log.contains(reason)).then_some(())
+    });
+    let health = client.health();
+    assert!(health.warnings.iter().any(|warning| is_about_writing(warning)), "{health:#?}");
+    assert!(capture(&health).dropped_ring_full.total() > 0, "{health:#?}");
+    drop(outage);
+    wait_for("the end of it", || {
+        pair.recorder.log().contains("can be written again").then_some(())
+    });
+    // Until the ring has room again.
+    client.balanced_health();
+    let after = run(&["exit", "3"]);
+    assert_eq!(client.image(after.pid).process.exit_code, Some(3));
+    assert_eq!(client.image(before.pid).process.exit_code, Some(1));
+    assert_eq!(capture(&client.health()).recorder_restarts, 0);
+
+    let books = pair.settle();
+    let children = books.children(&storm, TOTAL);
+    books.assert_accounted(&children);
+    let lost: Vec<_> = books.of(&children).collect();
+    assert!(!lost.is_empty(), "the ring held it all");
+    books.assert_covered(&lost, &children);
+    println!("{TOTAL} short programs: {} of their events lost", lost.len());
 }
 
 /// What cannot be written at the end is lost: that must not look like success.

@@ -124,6 +124,12 @@ impl Ledger {
         self.processes.keys().filter(is_child).copied().collect()
     }
 
+    /// How many events of this kind were recorded.
+    pub(crate) fn count(&self, kind: Kind) -> u64 {
+        let times = |(id, seen): (&Id, &Seen)| seen.times(id.1, kind).len() as u64;
+        self.processes.iter().map(times).sum()
+    }
+
     /// The events that this one has and `other` has not.
     pub(crate) fn missing_in(&self, other: &Self) -> Vec<Missing> {
         let nothing = Seen::default();

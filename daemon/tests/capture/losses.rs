@@ -10,7 +10,7 @@ use crate::scratch::Scratch;
 use crate::storm;
 use crate::workload::finish;
 
-fn plus(a: Kinds, b: Kinds) -> Kinds {
+pub(crate) fn plus(a: Kinds, b: Kinds) -> Kinds {
     Kinds { fork: a.fork + b.fork, exec: a.exec + b.exec, exit: a.exit + b.exit }
 }
 

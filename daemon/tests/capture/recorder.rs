@@ -97,6 +97,13 @@ impl Recorder {
         Pid::from_raw(self.child.lock().unwrap().id().cast_signed())
     }
 
+    /// Recorder and broker, and what is left of earlier ones.
+    pub(crate) fn children(&self) -> Vec<Pid> {
+        let sensor = self.sensor();
+        let all = fs::read_to_string(format!("/proc/{sensor}/task/{sensor}/children")).unwrap();
+        all.split_whitespace().map(|pid| Pid::from_raw(pid.parse().unwrap())).collect()
+    }
+
     /// What the daemon said on standard error.
     pub(crate) fn log(&self) -> String {
         fs::read_to_string(&self.log).unwrap_or_default()

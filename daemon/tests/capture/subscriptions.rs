@@ -1,14 +1,20 @@
 //! Following what happens.
 
 use std::collections::{HashMap, HashSet};
+use std::fs::File;
 use std::io::{BufRead as _, BufReader};
+use std::os::fd::OwnedFd;
 use std::process::{Child, ChildStdout, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
 
 use common::ecs::{Event, Line};
 use common::id::ProcessId;
 
-use crate::client::{Client, capture};
+use crate::client::{Client, capture, connect, runtime};
 use crate::recorder::{LOSSLESS, PATIENCE, Recorder, wait_for};
 use crate::scratch::Scratch;
 use crate::storm;
@@ -163,5 +169,99 @@ fn a_subscriber_that_does_not_read_is_told_what_it_missed() {
     let told = capture(&client.health()).subscriber_missed;
     assert!(told >= missed, "{told} {missed}");
     drop(follower);
+    recorder.stop();
+}
+
+/// What ends the two subscriptions of a test.
+const MARK: &str = "the-last-of-all";
+
+/// Subscriptions to everything, without bpfctl, whose queues would be part of it.
+fn subscribe_twice(scratch: &Scratch) -> [OwnedFd; 2] {
+    runtime().block_on(async {
+        let connection = connect(&scratch.bus()).await;
+        let processes = common::bus::ProcessesProxy::new(&connection).await.unwrap();
+        let first = processes.subscribe("", 0).await.unwrap();
+        [first.into(), processes.subscribe("", 0).await.unwrap().into()]
+    })
+}
+
+/// All lines up to the mark, with a pause after each until there is no hurry any more.
+fn read_up_to_mark(
+    pipe: OwnedFd,
+    pause: Duration,
+    is_over: Arc<AtomicBool>,
+) -> JoinHandle<Vec<String>> {
+    std::thread::spawn(move || {
+        let mut read = Vec::new();
+        for line in BufReader::new(File::from(pipe)).lines() {
+            let line = line.unwrap();
+            let is_last = line.contains(MARK);
+            read.push(line);
+            if is_last {
+                return read;
+            }
+            if !is_over.load(Ordering::Relaxed) {
+                std::thread::sleep(pause);
+            }
+        }
+        panic!("the pipe ended after {} lines", read.len());
+    })
+}
+
+/// One that keeps up is told of the beginning and the end of each.
+fn assert_told_once(lines: &[String], children: &[Event<'_>]) {
+    let mut told: HashMap<ProcessId, Vec<String>> =
+        children.iter().map(|child| (child.process.entity_id, Vec::new())).collect();
+    for line in lines {
+        let Line::Event(event) = serde_json::from_str(line).unwrap() else { panic!("{line}") };
+        // Of a fork that was written before its exec came there is more.
+        if event.recorder.source == "exec"
+            && let Some(told) = told.get_mut(&event.process.entity_id)
+        {
+            told.push(event.event.action.into_owned());
+        }
+    }
+    assert!(told.values().all(|told| *told == ["exec", "end"]), "{told:?}");
+}
+
+/// What it is told is what another one is told that keeps up, with as much left out as it is told
+/// that it missed, and there.
+#[test]
+fn a_slow_subscriber_is_told_everything_in_order_but_what_it_is_told_it_missed() {
+    let scratch = Scratch::new();
+    let Some(recorder) = Recorder::start(&scratch, &LOSSLESS) else { return };
+    let client = &recorder.client;
+    // Each begins and ends: more than a queue holds, and so little more that one who reads keeps up.
+    let total = 5_000;
+    let is_over = Arc::<AtomicBool>::default();
+    let [quick, slow] = subscribe_twice(&scratch);
+    let quick = read_up_to_mark(quick, Duration::ZERO, is_over.clone());
+    let slow = read_up_to_mark(slow, Duration::from_millis(20), is_over.clone());
+    let storm = storm::run(total);
+    run(&["exit", "0", MARK]);
+    is_over.store(true, Ordering::Relaxed);
+    let [quick, slow] = [quick, slow].map(|reader| reader.join().unwrap());
+
+    client.balanced_health();
+    assert_told_once(&quick, &storm::recorded(client, &storm, total));
+    let mut at = quick.iter().position(|line| *line == slow[0]).expect("what both were told");
+    let mut missed = 0;
+    for line in &slow {
+        match serde_json::from_str(line) {
+            Ok(Line::Missed(count)) => {
+                missed += count;
+                at += usize::try_from(count).unwrap();
+            }
+            _ => {
+                assert_eq!(*line, quick[at], "after {missed} missed");
+                at += 1;
+            }
+        }
+    }
+    assert_eq!(at, quick.len());
+    assert!(missed > 0, "it was not slow");
+    println!("{} lines for the slow one, {missed} missed, {} in all", slow.len(), quick.len());
+    assert_eq!(capture(&client.health()).subscriber_missed, missed);
+    client.assert_lossless();
     recorder.stop();
 }

@@ -13,7 +13,7 @@ use crate::workload::finish;
 const FREE_DESCRIPTORS: u64 = 24;
 const FOLLOWERS: usize = 40;
 
-fn open_files(pid: Pid) -> u64 {
+pub(super) fn open_files(pid: Pid) -> u64 {
     fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count() as u64
 }
 

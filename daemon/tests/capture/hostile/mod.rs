@@ -6,5 +6,5 @@ mod crowd;
 mod namespaces;
 pub(crate) mod pids;
 mod starved;
-mod storms;
-mod witness;
+pub(crate) mod storms;
+pub(crate) mod witness;

@@ -15,7 +15,7 @@ pub(super) fn options<'a>(more: &[&'a str]) -> Vec<&'a str> {
     [&["storm", "-j", &**CPUS, "-p"][..], more].concat()
 }
 
-pub(super) fn start(total: u32) -> Job {
+pub(crate) fn start(total: u32) -> Job {
     workload::start(&mut workload(&options(&[&total.to_string()])))
 }
 

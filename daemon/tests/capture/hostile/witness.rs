@@ -3,21 +3,31 @@
 //! also on a machine where other processes come and go.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::rc::Rc;
 
 use crate::ledger::{Gap, Id, Kind, Ledger, Missing};
 use crate::recorder::{LOSSLESS, Recorder};
 use crate::scratch::Scratch;
 use crate::workload::Run;
 
-pub(super) struct Pair {
-    scratches: [Scratch; 2],
-    pub(super) recorder: Recorder,
+pub(crate) struct Pair {
+    scratches: [Rc<Scratch>; 2],
+    pub(crate) recorder: Recorder,
     pub(super) witness: Recorder,
 }
 
 impl Pair {
     pub(super) fn start(options: &[&str], witness_ring_bytes: u64) -> Option<Self> {
-        let scratches = [Scratch::new(), Scratch::new()];
+        Self::start_in(Rc::new(Scratch::new()), options, witness_ring_bytes)
+    }
+
+    /// As [`Self::start`], where something is prepared for the one that may lose something.
+    pub(crate) fn start_in(
+        scratch: Rc<Scratch>,
+        options: &[&str],
+        witness_ring_bytes: u64,
+    ) -> Option<Self> {
+        let scratches = [scratch, Rc::new(Scratch::new())];
         let recorder = Recorder::start(&scratches[0], options)?;
         let ring = witness_ring_bytes.max(64 << 20).next_power_of_two().to_string();
         let ring = ["--ring-size", &ring];
@@ -27,7 +37,7 @@ impl Pair {
     }
 
     /// Ends both when all is told.
-    pub(super) fn settle(self) -> Books {
+    pub(crate) fn settle(self) -> Books {
         self.witness.client.assert_lossless();
         let health = self.recorder.client.balanced_health();
         // Last begun, first ended: what the witness saw, the other one could see.
@@ -44,9 +54,9 @@ impl Pair {
     }
 }
 
-pub(super) struct Books {
+pub(crate) struct Books {
     pub(super) all: Ledger,
-    pub(super) recorded: Ledger,
+    pub(crate) recorded: Ledger,
     pub(super) missing: Vec<Missing>,
 }
 
@@ -71,7 +81,7 @@ impl Books {
     }
 
     /// The children of a storm, by the processor that they ran on, after a look at what it counted.
-    pub(super) fn children(&self, run: &Run, total: u32) -> HashMap<Id, u32> {
+    pub(crate) fn children(&self, run: &Run, total: u32) -> HashMap<Id, u32> {
         let ran: u32 = run.facts("ran").iter().map(|ran| ran.parse::<u32>().unwrap()).sum();
         assert_eq!(ran, total);
         let mut children = HashMap::new();
@@ -93,7 +103,7 @@ impl Books {
     }
 
     /// Each event of these processes was recorded once, or lost and counted on its processor.
-    pub(super) fn assert_accounted(&self, children: &HashMap<Id, u32>) {
+    pub(crate) fn assert_accounted(&self, children: &HashMap<Id, u32>) {
         let known: HashSet<Id> = children.keys().copied().collect();
         let lost: Vec<&Missing> = self.of(children).collect();
         let recorded: usize = known
@@ -131,14 +141,14 @@ impl Books {
     }
 
     /// What is missing of these processes.
-    pub(super) fn of(&self, children: &HashMap<Id, u32>) -> impl Iterator<Item = &Missing> {
+    pub(crate) fn of(&self, children: &HashMap<Id, u32>) -> impl Iterator<Item = &Missing> {
         self.missing.iter().filter(|lost| children.contains_key(&lost.process))
     }
 
     /// A row covers the time of each loss: one of the same kind and processor comes after it, and
     /// between the two nothing of that kind was recorded there. Of a fork the time is not known
     /// that closely. All that ran in storms is in `children`, the losses may be of a few of them.
-    pub(super) fn assert_covered(&self, lost: &[&Missing], children: &HashMap<Id, u32>) {
+    pub(crate) fn assert_covered(&self, lost: &[&Missing], children: &HashMap<Id, u32>) {
         for (cpu, kind) in cpus(children).into_iter().flat_map(|cpu| Kind::ALL.map(|k| (cpu, k))) {
             let is_same = |gap: &&Gap| gap.cpu == cpu && gap.kind == kind.name();
             let gaps: BTreeSet<u64> =

@@ -1,17 +1,21 @@
 //! What a busy machine and its people do, round after round.
 
 use std::fmt;
-use std::fs;
+use std::fs::{self, File};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::sync::mpsc::Receiver;
 
 use common::ecs::Line;
 
-use crate::client::{Client, only};
+use crate::client::{Client, capture};
+use crate::programs::WORKLOAD;
 use crate::recorder::wait_for;
+use crate::scratch::Scratch;
 use crate::storm::size;
 use crate::subscriptions::Follower;
-use crate::workload::{self, Job, finish, path, run, sleeper, workload};
+use crate::workload::{self, Job, finish, sleeper};
 
 /// In each round, of as many as a storm has elsewhere.
 const SHORT_PART: u32 = 50;
@@ -19,9 +23,14 @@ const LARGE_PART: u32 = 200;
 /// Rounds from one change of the rules to the next.
 const ROUNDS_OF_A_RULE: u32 = 5;
 const LONG_LIVED: usize = 10;
+/// As many lie around, for whoever still reads one.
+const PROGRAMS: u32 = 16;
 
 pub(super) struct Load<'a> {
     client: &'a Client,
+    scratch: &'a Scratch,
+    /// Of the storms, and of no other test's.
+    program: PathBuf,
     rule: PathBuf,
     _follower: Follower,
     lines: Receiver<Line<'static>>,
@@ -38,12 +47,15 @@ pub(super) struct Load<'a> {
 }
 
 impl<'a> Load<'a> {
-    pub(super) fn new(client: &'a Client, rules: &Path) -> Self {
-        let filter = format!("cmd ~ storm-child and exe = {}", path());
+    pub(super) fn new(client: &'a Client, scratch: &'a Scratch, rules: &Path) -> Self {
+        let program = scratch.copy(&WORKLOAD, "storms");
+        let filter = format!("cmd ~ storm-child and exe = {}", program.display());
         let mut follower = Follower::start(client, &["-n", "0", &filter]);
         let lines = follower.lines();
         Self {
             client,
+            scratch,
+            program,
             rule: rules.join("soak.yml"),
             _follower: follower,
             lines,
@@ -62,19 +74,32 @@ impl<'a> Load<'a> {
     pub(super) fn round(&mut self, look: impl FnOnce()) {
         self.change_rule();
         let [short, large] = [SHORT_PART, LARGE_PART].map(|part| (size() / part).to_string());
-        let short = storm(&["-j", "2", &short]);
-        let large = storm(&["-j", "2", "-a", "32768", &large]);
+        let short = self.storm(&["-j", "2", &short]);
+        let large = self.storm(&["-j", "2", "-a", "32768", &large]);
         look();
         self.count(short);
         self.count(large);
         self.sleepers.remove(0);
         self.sleepers.push(sleeper());
-        // Each of another program, as it were: a repeat would be counted with the first.
-        run(&["exit", "0", &format!("soak-{}", self.rounds)]);
+        self.run_new_program();
         self.alerts += 1;
         self.ask();
         self.listen();
         self.rounds += 1;
+    }
+
+    /// One that is copied and, as it has words of its own, alerted of: a repeat would be counted with
+    /// the first.
+    fn run_new_program(&self) {
+        let program = self.scratch.copy(&WORKLOAD, &format!("program-{}", self.rounds % PROGRAMS));
+        // What comes after its end is no part of a program, but of its hash.
+        let mut file = File::options().append(true).open(&program).unwrap();
+        file.write_all(&self.rounds.to_le_bytes()).unwrap();
+        drop(file);
+        let mut command = Command::new(&program);
+        command.args(["exit", "0", &format!("soak-{}", self.rounds)]);
+        let run = finish(workload::start(command.env_clear().stdin(Stdio::null())));
+        assert!(run.status.success());
     }
 
     /// A new text is compiled, and takes over.
@@ -94,6 +119,11 @@ impl<'a> Load<'a> {
         });
     }
 
+    fn storm(&self, arguments: &[&str]) -> Job {
+        let mut command = Command::new(&self.program);
+        workload::start(command.arg("storm").args(arguments).env_clear().stdin(Stdio::null()))
+    }
+
     fn count(&mut self, storm: Job) {
         let storm = finish(storm);
         assert!(storm.status.success());
@@ -103,13 +133,18 @@ impl<'a> Load<'a> {
     fn ask(&self) {
         // Its pid may have been that of an earlier one, too.
         let filter = format!("pid = {} and state = running", self.sleepers[0].pid());
-        let living = only(self.client.events(&filter)).process.entity_id.to_string();
+        let living = self.client.events(&filter);
+        // Its exec may be among what was lost.
+        let is_lossy = || capture(&self.client.health()).dropped_ring_full.total() > 0;
+        assert!(living.len() == 1 || is_lossy(), "{filter}: {living:#?}");
+        if let [living] = &*living {
+            self.client.print(&["tree", &living.process.entity_id.to_string()]);
+        }
         for arguments in [
             &["status"][..],
             &["events", "-n", "200"],
             &["events", "-n", "50", "cmd ~ storm-child and exit_code = 7"],
             &["top", "exe"],
-            &["tree", &living],
             &["alerts", "-n", "20"],
         ] {
             self.client.print(arguments);
@@ -151,10 +186,6 @@ impl<'a> Load<'a> {
             assert_eq!((self.execs, self.ends), (self.ran, self.ran));
         }
     }
-}
-
-fn storm(arguments: &[&str]) -> Job {
-    workload::start(&mut workload(&[&["storm"][..], arguments].concat()))
 }
 
 impl fmt::Display for Load<'_> {
