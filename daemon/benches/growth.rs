@@ -23,7 +23,9 @@ fn main() -> anyhow::Result<()> {
     }
     let sizes = match arguments.iter().position(|argument| argument == "--sizes") {
         Some(at) => {
-            arguments[at + 1..].iter().map(|size| size.parse()).collect::<Result<_, _>>()?
+            // Cargo adds arguments of its own.
+            let sizes = arguments[at + 1..].iter().take_while(|size| !size.starts_with("--"));
+            sizes.map(|size| size.parse()).collect::<Result<_, _>>()?
         }
         None => SIZES.to_vec(),
     };
