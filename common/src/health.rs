@@ -65,7 +65,7 @@ pub struct Retention {
     /// A database of an earlier version is looked through first, once.
     #[serde(default)]
     pub is_preparing: bool,
-    /// The clock was set forward; what is too old by it stays until then.
+    /// The clock was set ahead; what is too old by it stays until then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clock_doubted_until: Option<String>,
     /// Why a limit cannot be met.

@@ -40,7 +40,8 @@ pub fn replay(raw: &[Vec<u8>], generations: u64, path: &Path) -> anyhow::Result<
     let assembler = Assembler::new(BootId::from_bits(1), Policy::new(&environment)?);
     let mut tracker =
         Tracker::new(assembler, Detector::none(), Contents::none(), Progress::default(), 1);
-    let store = WriterThread::start(Writer::open(path)?, Committed::default(), Limits::default())?;
+    let (writer, start, limits) = (Writer::open(path)?, Committed::default(), Limits::default());
+    let store = WriterThread::start(writer, start, limits, BootId::from_bits(1), Arc::default())?;
     let start = Instant::now();
     let mut events = 0;
     for generation in 0..generations {

@@ -341,8 +341,11 @@ fn kept(group: &mut Group, retention: &Retention, clock: &Clock) {
         group.told(
             Tone::Warning,
             "clock",
-            "was set forward",
-            &format!("nothing is deleted for its age until {}; set it right", line(until)),
+            "was set ahead",
+            &format!(
+                "nothing is deleted for its age until {}, if it is wrong, set it right",
+                line(until)
+            ),
         );
     }
     if retention.is_preparing {

@@ -153,6 +153,6 @@ fn limits_that_cannot_be_met_are_told_with_the_reason() {
     health.store.retention =
         Some(Retention { unmet: None, clock_doubted_until: Some(until.clone()), ..retention });
     check(&health, "kept", &value, Tone::Plain);
-    let advice = check(&health, "clock", "was set forward", Tone::Warning).advice.unwrap();
+    let advice = check(&health, "clock", "was set ahead", Tone::Warning).advice.unwrap();
     assert!(advice.contains(&until), "{advice}");
 }

@@ -174,7 +174,10 @@ pub fn upkeep(path: &Path, processes: u64) -> anyhow::Result<Upkeep> {
     let mut steps = Vec::new();
     loop {
         let start = Instant::now();
-        let has_more = retention.step(&mut writer, Now { wall_ns: now_ns, boottime_ns: now_ns })?;
+        let has_more = retention.step(
+            &mut writer,
+            Now { wall_ns: now_ns, boottime_ns: now_ns, boot: BootId::from_bits(1) },
+        )?;
         if !has_more {
             break;
         }

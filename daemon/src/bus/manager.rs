@@ -187,7 +187,7 @@ impl Service {
             }
             if let Some(until) = &retention.clock_doubted_until {
                 warnings.push(format!(
-                    "the clock was set forward: if it is still so at {until}, what is too old by \
+                    "the clock was set ahead: if it is still so at {until}, what is too old by \
                      it is deleted, and not before"
                 ));
             }

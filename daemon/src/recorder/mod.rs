@@ -29,6 +29,8 @@ mod tracker_tests;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -147,6 +149,8 @@ fn record(
     let policy = Policy::new(&from.settings.environment).context("the words of `redact`")?;
     let mut detector = Detector::new(next_alert, alerts, repeat_ns);
     let reader = Reader::new(&path)?;
+    let is_damaged = Arc::new(AtomicBool::new(false));
+    reader.tell_of_damage(is_damaged.clone());
     let (rules, compiled) = Rules::load(&from.settings.detection, &from.data_dir, reader.clone());
     detector.replace(compiled);
     let assembler = Assembler::new(boot, policy);
@@ -160,8 +164,8 @@ fn record(
     }
     let start =
         Committed { ring_position: ring.position(), row: tracker.next_row() - 1, batches: 0 };
-    let writer = WriterThread::start(writer, start, kept).context("start the store's thread")?;
-    reader.tell_of_damage(writer.is_damaged());
+    let writer = WriterThread::start(writer, start, kept, boot, is_damaged)
+        .context("start the store's thread")?;
 
     let link = Link::start(socket).context("listen to the sensor")?;
     let (mut pipeline, handle) =

@@ -16,6 +16,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use common::id::BootId;
 use nix::time::{ClockId, clock_gettime};
 use tokio::sync::watch;
 
@@ -66,26 +67,32 @@ pub(crate) struct WriterThread {
     committed: watch::Receiver<Committed>,
     troubles: Arc<Mutex<Troubles>>,
     is_abandoned: Arc<AtomicBool>,
-    is_damaged: Arc<AtomicBool>,
     retention: RetentionFigures,
     thread: Option<JoinHandle<()>>,
 }
 
 impl WriterThread {
-    pub(crate) fn start(writer: Writer, start: Committed, limits: Limits) -> std::io::Result<Self> {
+    /// `is_damaged` is to be set by whoever meets damage.
+    pub(crate) fn start(
+        writer: Writer,
+        start: Committed,
+        limits: Limits,
+        boot: BootId,
+        is_damaged: Arc<AtomicBool>,
+    ) -> std::io::Result<Self> {
         let retention = Retention::new(limits);
         let figures = retention.figures();
         let (batches, receiver) = sync_channel(QUEUED_BATCHES);
         let (sender, committed) = watch::channel(start);
         let troubles = Arc::<Mutex<Troubles>>::default();
         let is_abandoned = Arc::new(AtomicBool::new(false));
-        let is_damaged = Arc::new(AtomicBool::new(false));
         let mut worker = Worker {
             writer,
             committed: sender,
             troubles: troubles.clone(),
             is_abandoned: is_abandoned.clone(),
-            is_damaged: is_damaged.clone(),
+            is_damaged,
+            boot,
             retention,
             next_look: Instant::now(),
             next_look_at_log: Instant::now(),
@@ -99,7 +106,6 @@ impl WriterThread {
             committed,
             troubles,
             is_abandoned,
-            is_damaged,
             retention: figures,
             thread: Some(thread),
         })
@@ -121,11 +127,6 @@ impl WriterThread {
 
     pub(crate) fn troubles(&self) -> Arc<Mutex<Troubles>> {
         self.troubles.clone()
-    }
-
-    /// To be set by whoever meets damage.
-    pub(crate) fn is_damaged(&self) -> Arc<AtomicBool> {
-        self.is_damaged.clone()
     }
 
     /// What is kept, and what was deleted.
@@ -160,6 +161,7 @@ struct Worker {
     troubles: Arc<Mutex<Troubles>>,
     is_abandoned: Arc<AtomicBool>,
     is_damaged: Arc<AtomicBool>,
+    boot: BootId,
     retention: Retention,
     next_look: Instant,
     next_look_at_log: Instant,
@@ -184,7 +186,9 @@ impl Worker {
                 }
                 Err(RecvTimeoutError::Timeout) => return,
                 Err(RecvTimeoutError::Disconnected) => {
-                    self.tell_of_log(self.writer.checkpoint());
+                    if self.is_whole() {
+                        self.tell_of_log(self.writer.checkpoint());
+                    }
                     return;
                 }
             };
@@ -248,7 +252,9 @@ impl Worker {
         let is_damaged = self.is_damaged.load(Ordering::Relaxed);
         if is_damaged {
             let path = self.writer.path();
-            tracing::error!("database {} is damaged; recording begins anew", path.display());
+            let trouble = format!("database {} is damaged", path.display());
+            tracing::error!("{trouble}; recording begins anew");
+            self.change_troubles(|troubles| troubles.writing = Some(trouble));
             set_aside(path);
         }
         !is_damaged
@@ -267,7 +273,7 @@ impl Worker {
         if Instant::now() >= self.next_look_at_log {
             self.look_at_log();
         }
-        let done = self.retention.step(&mut self.writer, now());
+        let done = self.retention.step(&mut self.writer, now(self.boot));
         self.note_damage(&done);
         self.next_look = Instant::now() + pause(done, "what is too old cannot be deleted");
     }
@@ -362,11 +368,11 @@ fn pause(done: Result<bool, StoreError>, failure: &str) -> Duration {
     }
 }
 
-fn now() -> Now {
+fn now(boot: BootId) -> Now {
     // Every kernel that this runs on has the clock.
     let boottime = clock_gettime(ClockId::CLOCK_BOOTTIME);
     let boottime_ns = boottime.map_or(0, |time| time.tv_sec() * 1_000_000_000 + time.tv_nsec());
-    Now { wall_ns: now_ns(), boottime_ns }
+    Now { wall_ns: now_ns(), boottime_ns, boot }
 }
 
 fn now_ns() -> i64 {

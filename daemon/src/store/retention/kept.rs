@@ -55,6 +55,19 @@ pub(super) enum Verdict {
     Guard,
 }
 
+/// What ended since then is too young to go, unless the clock was wrong, and ahead, at its end.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Young {
+    pub(super) since_ns: i64,
+    pub(super) clock_ns: i64,
+}
+
+impl Young {
+    fn has(self, ended_ns: i64) -> bool {
+        (self.since_ns..=self.clock_ns).contains(&ended_ns)
+    }
+}
+
 /// The processes that ran at a time, and their ancestors.
 #[derive(Default)]
 pub(super) struct Living {
@@ -77,12 +90,12 @@ impl Living {
         Ok(Self { processes, end_row: era.first_row })
     }
 
-    /// `limit_ns`: what ended later stays; `None` where only room counts.
+    /// `young`: `None` where only room counts.
     pub(super) fn judge(
         &self,
         connection: &Connection,
         candidate: &Candidate,
-        limit_ns: Option<i64>,
+        young: Option<Young>,
     ) -> rusqlite::Result<Verdict> {
         if candidate.is_running || self.processes.contains(&candidate.process()) {
             return Ok(Verdict::Keep);
@@ -90,8 +103,8 @@ impl Living {
         if is_guarded(connection, candidate.process())? {
             return Ok(Verdict::Guard);
         }
-        let is_late = limit_ns.is_some_and(|limit| candidate.ended_ns >= limit);
-        Ok(if is_late { Verdict::Keep } else { Verdict::Delete })
+        let is_young = young.is_some_and(|young| young.has(candidate.ended_ns));
+        Ok(if is_young { Verdict::Keep } else { Verdict::Delete })
     }
 }
 

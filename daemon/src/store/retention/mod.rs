@@ -23,7 +23,7 @@ use common::time::rfc3339;
 use rusqlite::{Connection, OptionalExtension as _};
 
 use self::calendar::{Calendar, Date};
-use self::kept::Living;
+use self::kept::{Living, Young};
 use self::space::Space;
 
 pub(super) use self::alerts::next_alert;
@@ -55,7 +55,8 @@ pub(crate) type Figures = Arc<Mutex<common::health::Retention>>;
 pub(crate) struct Retention {
     limits: Limits,
     figures: Figures,
-    calendar: Calendar,
+    /// Once it was read from the database.
+    calendar: Option<Calendar>,
     is_surveyed: bool,
     living: Living,
     /// The last kept row that was looked at in the round that goes on.
@@ -95,7 +96,7 @@ impl Retention {
         Self {
             limits,
             figures: Arc::new(Mutex::new(figures)),
-            calendar: Calendar::default(),
+            calendar: None,
             is_surveyed: false,
             living: Living::default(),
             round: None,
@@ -114,7 +115,7 @@ impl Retention {
         if self.limits == Limits::default() {
             return Ok(false);
         }
-        let date = self.look_at_clock(now);
+        let date = self.look_at_clock(writer, now)?;
         let done = writer.transact(|connection, era| self.work(connection, era, date));
         // Before anything else can fail: their numbers may be given to others.
         if matches!(&done, Ok(Some(step)) if step.alerts > 0) {
@@ -128,7 +129,7 @@ impl Retention {
                 Ok(true)
             }
             Ok(None) => {
-                self.rest(date.now_ns, space);
+                self.rest(date.clock_ns, space);
                 Ok(false)
             }
             Err(error) => {
@@ -140,23 +141,30 @@ impl Retention {
         }
     }
 
-    fn look_at_clock(&mut self, now: Now) -> Date {
-        let date = self.calendar.look(now);
+    fn look_at_clock(&mut self, writer: &mut Writer, now: Now) -> Result<Date, StoreError> {
+        if self.calendar.is_none() {
+            let loaded = Calendar::load(&writer.connection, now.boot);
+            self.calendar = Some(loaded.map_err(|error| StoreError::of(&writer.path, error))?);
+        }
+        let calendar = self.calendar.get_or_insert_default();
+        let date = calendar.look(now);
         let doubted_until = date.doubted_until_ns.map(rfc3339);
-        if let Ok(mut figures) = self.figures.lock()
-            && figures.clock_doubted_until.is_some() != doubted_until.is_some()
-        {
+        let told = self.figures.lock().ok().and_then(|told| told.clock_doubted_until.clone());
+        if doubted_until.is_some() != told.is_some() {
+            writer.transact(|connection, _| calendar.save(connection, now.boot))?;
             match &doubted_until {
                 Some(until) => tracing::warn!(
-                    "the clock was set forward to {}: if it is still so at {until}, what is too \
-                     old by it is deleted, and not before",
+                    "the clock was set ahead, to {}: if it is still so at {until}, what is too old \
+                     by it is deleted, and not before",
                     rfc3339(now.wall_ns)
                 ),
                 None => tracing::info!("what is too old by the clock is deleted again"),
             }
+        }
+        if let Ok(mut figures) = self.figures.lock() {
             figures.clock_doubted_until = doubted_until;
         }
-        date
+        Ok(date)
     }
 
     fn work(
@@ -177,7 +185,7 @@ impl Retention {
             contents::sweep(connection, era.floor, loose)?;
             return Ok(Some(Step::default()));
         }
-        if let Some(step) = self.small_tables(connection, era, now_ns)? {
+        if let Some(step) = self.small_tables(connection, era, date)? {
             return Ok(Some(step));
         }
         let space = Space::of(connection)?;
@@ -186,18 +194,18 @@ impl Retention {
             space.used_bytes() > bound
         });
         // Only room counts then, and not the time.
-        let limit_ns = if self.is_pressed { None } else { self.limit_ns(now_ns) };
+        let young = if self.is_pressed { None } else { self.young(date) };
         if self.is_round_due(now_ns) {
             self.living = Living::look(connection, era)?;
             self.round = Some(0);
             self.last_round_ns = Some(now_ns);
         }
-        if limit_ns.is_none() && !self.is_pressed {
+        if young.is_none() && !self.is_pressed {
             self.round = None;
         }
         if let Some(after) = self.round {
             let living = &self.living;
-            let (rows, last) = rows::kept(connection, era, living, after, MOST, limit_ns)?;
+            let (rows, last) = rows::kept(connection, era, living, after, MOST, young)?;
             self.round = last;
             self.pass.is_kept_exhausted = last.is_none();
             if last.is_some() {
@@ -223,10 +231,10 @@ impl Retention {
         &mut self,
         connection: &Connection,
         era: &Era,
-        now_ns: i64,
+        date: Date,
     ) -> rusqlite::Result<Option<Step>> {
         if let Some(age) = self.limits.alert_age_ns {
-            let alerts = alerts::delete_before(connection, now_ns.saturating_sub(age))?;
+            let alerts = alerts::delete_before(connection, date.now_ns.saturating_sub(age))?;
             if alerts > 0 {
                 self.last_round_ns = None;
                 return Ok(Some(Step { alerts, ..Step::default() }));
@@ -237,7 +245,9 @@ impl Retention {
             .prepare_cached("SELECT time_ns FROM segment WHERE id = ?1 AND id > 1")?
             .query_row([era.floor], |row| row.get(0))
             .optional()?;
-        let limit = passed.max(self.limit_ns(now_ns));
+        // The clock may have been wrong then, and ahead.
+        let passed = passed.filter(|passed| *passed <= date.clock_ns);
+        let limit = passed.max(self.limit_ns(date.now_ns));
         let gaps = limit.map(|limit| alerts::delete_gaps(connection, limit)).transpose()?;
         Ok(gaps.filter(|gaps| *gaps > 0).map(|gaps| Step { gaps, ..Step::default() }))
     }
@@ -245,6 +255,11 @@ impl Retention {
     /// What ended before may go; `None`: only room counts, or nothing.
     fn limit_ns(&self, now_ns: i64) -> Option<i64> {
         self.limits.age_ns.map(|age| now_ns.saturating_sub(age))
+    }
+
+    fn young(&self, date: Date) -> Option<Young> {
+        let since_ns = self.limit_ns(date.now_ns)?;
+        Some(Young { since_ns, clock_ns: date.clock_ns })
     }
 
     fn is_round_due(&self, now_ns: i64) -> bool {
@@ -260,8 +275,9 @@ impl Retention {
         &mut self,
         connection: &Connection,
         era: &mut Era,
-        Date { now_ns, clock_ns, .. }: Date,
+        date: Date,
     ) -> rusqlite::Result<Option<u64>> {
+        let Date { now_ns, clock_ns, .. } = date;
         let limit_ns = self.limit_ns(now_ns);
         if era.floor == era.current && limit_ns.is_some_and(|limit| era.begun_ns < limit) {
             era.close_if_old(connection, now_ns)?;
@@ -274,7 +290,13 @@ impl Retention {
             )?
             .query_row([era.floor + 1], |row| Ok((row.get(0)?, row.get(1)?)))
             .optional()?;
-        let Some((next_first_row, end_ns)) = next else { return Ok(None) };
+        let Some((next_first_row, mut end_ns)) = next else { return Ok(None) };
+        if end_ns > clock_ns {
+            // The clock was wrong then. It is older than whatever was recorded later.
+            end_ns = connection
+                .prepare_cached("SELECT min(time_ns) FROM segment WHERE id > ?1")?
+                .query_row([era.floor], |row| row.get(0))?;
+        }
         let is_old = limit_ns.is_some_and(|limit| end_ns <= limit);
         let is_fresh = (0..GRACE_NS).contains(&clock_ns.saturating_sub(end_ns));
         if is_fresh || !(is_old || self.is_pressed) {
@@ -283,8 +305,8 @@ impl Retention {
         if self.living.end_row < next_first_row {
             self.living = Living::look(connection, era)?;
         }
-        let limit_ns = limit_ns.filter(|_| !self.is_pressed);
-        rows::segment(connection, era, &self.living, next_first_row, limit_ns).map(Some)
+        let young = self.young(date).filter(|_| !self.is_pressed);
+        rows::segment(connection, era, &self.living, next_first_row, young).map(Some)
     }
 
     /// All that may go has gone, and the database is still too large.

@@ -6,7 +6,7 @@ use rusqlite::{Connection, params};
 
 use super::contents::{Reference, references, sweep};
 use super::era::Era;
-use super::kept::{COLUMNS, Candidate, Living, Verdict, keep, release};
+use super::kept::{COLUMNS, Candidate, Living, Verdict, Young, keep, release};
 
 /// Deletes what may go of the oldest segment, and the segment. Returns the number of rows.
 pub(super) fn segment(
@@ -14,7 +14,7 @@ pub(super) fn segment(
     era: &mut Era,
     living: &Living,
     next_first_row: i64,
-    limit_ns: Option<i64>,
+    young: Option<Young>,
 ) -> rusqlite::Result<u64> {
     let candidates: Vec<Candidate> = connection
         .prepare_cached(&format!(
@@ -25,7 +25,7 @@ pub(super) fn segment(
     let mut freed = BTreeSet::new();
     let mut deleted = 0;
     for candidate in &candidates {
-        match living.judge(connection, candidate, limit_ns)? {
+        match living.judge(connection, candidate, young)? {
             Verdict::Delete => {
                 freed.extend(delete(connection, candidate)?);
                 deleted += 1;
@@ -49,7 +49,7 @@ pub(super) fn kept(
     living: &Living,
     after: i64,
     most: i64,
-    limit_ns: Option<i64>,
+    young: Option<Young>,
 ) -> rusqlite::Result<(u64, Option<i64>)> {
     let candidates: Vec<Candidate> = connection
         .prepare_cached(&format!(
@@ -61,7 +61,7 @@ pub(super) fn kept(
     let mut freed = BTreeSet::new();
     let mut deleted = 0;
     for candidate in &candidates {
-        match living.judge(connection, candidate, limit_ns)? {
+        match living.judge(connection, candidate, young)? {
             Verdict::Delete => {
                 let references = delete(connection, candidate)?;
                 release(connection, candidate.row, &references)?;

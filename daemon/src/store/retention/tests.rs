@@ -228,41 +228,76 @@ fn work(history: &mut History, count: usize) {
     }
 }
 
-#[test]
-fn a_clock_that_is_set_forward_by_mistake_costs_nothing() {
-    const DAY: i64 = 86_400;
-    const DAY_NS: i64 = DAY * SECOND;
-    let limits =
-        Limits { age_ns: Some(30 * DAY_NS), size_bytes: None, alert_age_ns: Some(30 * DAY_NS) };
-    let mut history = History::new(limits);
-    work(&mut history, 200);
+const DAY: i64 = 86_400;
+const DAY_NS: i64 = DAY * SECOND;
+
+fn of_a_month() -> History {
+    let age_ns = Some(30 * DAY_NS);
+    let mut history = History::new(Limits { age_ns, size_bytes: None, alert_age_ns: age_ns });
+    // The machine has been up for long.
+    history.act(&Act::Wait(DAY));
+    history
+}
+
+/// Some processes and a loss; what they are now.
+fn record(history: &mut History) -> usize {
+    work(history, 200);
     history.act(&Act::Loss);
     history.settle();
-    let before = rows(&history);
-    assert!(before.len() > 100);
+    rows(history).len()
+}
+
+fn gaps(history: &History) -> i64 {
+    ids(&history.writer.connection, "SELECT count(*) FROM gaps")[0]
+}
+
+fn is_doubted(history: &History) -> bool {
+    history.retention.figures().lock().unwrap().clock_doubted_until.is_some()
+}
+
+#[test]
+fn a_clock_that_is_set_ahead_by_mistake_costs_nothing() {
+    let mut history = of_a_month();
+    let before = record(&mut history);
+    assert!(before > 100);
 
     history.set_clock(400 * DAY_NS);
+    let meanwhile = record(&mut history);
+    assert!(is_doubted(&history) && meanwhile > before + 100);
+    // Nor does a recorder that is started again believe it.
+    history.reopen();
     history.settle();
-    assert_eq!(rows(&history), before);
-    let doubted = |history: &History| {
-        history.retention.figures().lock().unwrap().clock_doubted_until.is_some()
-    };
-    assert!(doubted(&history));
+    assert!(is_doubted(&history));
     // Half a day later somebody sees it.
     history.act(&Act::Wait(DAY / 2));
     history.settle();
     history.set_clock(-400 * DAY_NS);
-    history.settle();
-    assert!(!doubted(&history));
-    assert_eq!(rows(&history), before);
+    let all = record(&mut history);
+    assert!(!is_doubted(&history) && all > meanwhile + 100);
+    assert_eq!(gaps(&history), 3);
 
-    // Where nobody does, it is the time.
-    history.set_clock(400 * DAY_NS);
-    history.settle();
+    // All grows old in the order in which it was recorded, whatever the clock said.
+    history.act(&Act::Wait(DAY * 298 / 10));
+    record(&mut history);
+    assert_eq!(gaps(&history), 4 - 1, "of the first nothing is left");
     history.act(&Act::Wait(DAY));
     history.settle();
-    assert!(!doubted(&history));
-    assert!(rows(&history).len() < before.len() / 2, "only what runs is left");
+    let left = rows(&history).len();
+    assert!(left < before * 2, "{left} of {all} and {before}");
+    check_whole(&history.writer.connection);
+}
+
+#[test]
+fn a_clock_that_stays_ahead_is_believed() {
+    let mut history = of_a_month();
+    let before = record(&mut history);
+    history.set_clock(400 * DAY_NS);
+    history.settle();
+    assert!(is_doubted(&history));
+    history.act(&Act::Wait(DAY));
+    history.settle();
+    assert!(!is_doubted(&history));
+    assert!(rows(&history).len() < before / 2, "only what runs is left");
     check_whole(&history.writer.connection);
 }
 

@@ -9,6 +9,7 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 use common::filter::{Filter, sample};
+use common::id::BootId;
 use common::record::Record;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OpenFlags, ffi};
@@ -113,7 +114,8 @@ impl Run {
             Step::Retain(now_ns) => {
                 // What was kept is looked at again a minute later, or where that failed.
                 for now_ns in [*now_ns, *now_ns + 61 * SECOND] {
-                    let now = Now { wall_ns: now_ns, boottime_ns: now_ns - sample::NOW };
+                    let boottime_ns = now_ns - sample::NOW;
+                    let now = Now { wall_ns: now_ns, boottime_ns, boot: BootId::from_bits(7) };
                     while self.retention.step(&mut self.writer, now)? {}
                 }
             }

@@ -295,7 +295,8 @@ impl History {
     pub(super) fn step(&mut self) -> bool {
         while self.writer.prepare_searches().unwrap() {}
         let before = self.deleted();
-        let now = Now { wall_ns: self.now_ns, boottime_ns: self.now_ns - self.set_ns };
+        let boottime_ns = self.now_ns - self.set_ns;
+        let now = Now { wall_ns: self.now_ns, boottime_ns, boot: BootId::from_bits(1) };
         let has_more = self.retention.step(&mut self.writer, now).unwrap();
         assert!(self.deleted() - before <= 256, "steps are small");
         has_more

@@ -3,6 +3,7 @@
 use std::ops::ControlFlow;
 
 use common::filter::{Filter, sample};
+use common::id::BootId;
 use common::record::Record;
 use rusqlite::{Connection, params};
 
@@ -93,7 +94,7 @@ fn a_database_of_format_3_is_read_written_and_kept_small() {
         Limits { age_ns: Some(DAY * 148 / 100), size_bytes: None, alert_age_ns: Some(9 * DAY) };
     let mut retention = Retention::new(limits);
     let mut settle = |writer: &mut Writer, now_ns| {
-        let now = Now { wall_ns: now_ns, boottime_ns: now_ns };
+        let now = Now { wall_ns: now_ns, boottime_ns: now_ns, boot: BootId::from_bits(1) };
         while retention.step(writer, now).unwrap() {}
     };
     settle(&mut writer, sample::NOW);
