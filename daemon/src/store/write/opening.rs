@@ -76,12 +76,30 @@ impl Writer {
         }
     }
 
-    /// Sets a damaged database aside and begins a new one, with a gap that says so.
+    /// Sets a damaged database aside and begins a new one, with a gap that says so: which is there
+    /// before the other is moved, so that where there is no room for it nothing is forgotten.
     pub(crate) fn replace(path: &Path, now_ns: i64) -> Result<Self, StoreError> {
-        set_aside(path)?;
-        let mut writer = Self::open(path)?;
+        let fresh = with_suffix(path, ".new");
+        let access = |path: &Path, error: std::io::Error| StoreError::Access {
+            path: path.to_owned(),
+            detail: error.to_string(),
+        };
+        // Of an attempt before.
+        for suffix in ["", "-wal", "-shm"] {
+            match std::fs::remove_file(with_suffix(&fresh, suffix)) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(access(&fresh, error));
+                }
+                _ => {}
+            }
+        }
+        let mut writer = Self::open(&fresh)?;
         writer.note_loss("database-damaged", now_ns)?;
-        Ok(writer)
+        writer.empty_log()?;
+        drop(writer);
+        set_aside(path)?;
+        std::fs::rename(&fresh, path).map_err(|error| access(&fresh, error))?;
+        Self::open(path)
     }
 
     /// A gap of which cannot be told how much is missing.
