@@ -1,8 +1,8 @@
 //! Classes of a regular expression as PCRE reads them, which is whose expressions Sigma takes: `\w`,
 //! `\d`, `\s` and `\b` are of ASCII.
 //!
-//! The engine would take all of Unicode instead. Its tables are most of the memory that rules need,
-//! and no command line means more by them.
+//! The engine would take all of Unicode instead, which are large tables, and no command line means
+//! more by them.
 
 use std::convert::Infallible;
 

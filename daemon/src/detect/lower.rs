@@ -186,8 +186,9 @@ fn mended(matcher: IrMatcher) -> Result<IrMatcher, String> {
             encoded(encodings, op, value, case_insensitive)
         }
         IrMatcher::Regex { pattern, case_insensitive, multiline, dotall, cased } => {
-            check_regex(&pattern)?;
-            let pattern = with_ascii_classes(&pattern);
+            let written = pattern;
+            let pattern = with_ascii_classes(&written);
+            check_regex(&pattern, &written)?;
             Ok(IrMatcher::Regex { pattern, case_insensitive, multiline, dotall, cased })
         }
         IrMatcher::Expand { .. } => Err("a placeholder (|expand) that nothing resolves: write \
@@ -312,7 +313,8 @@ fn literal(text: String) -> IrPattern {
     IrPattern { parts: vec![IrPatternPart::Literal(text)] }
 }
 
-fn check_regex(pattern: &str) -> Result<(), String> {
+/// `written`: as the rule has it.
+fn check_regex(pattern: &str, written: &str) -> Result<(), String> {
     RegexBuilder::new(pattern)
         .size_limit(MOST_REGEX_BYTES)
         .nest_limit(MOST_REGEX_DEPTH)
@@ -320,12 +322,12 @@ fn check_regex(pattern: &str) -> Result<(), String> {
         .map(|_| ())
         .map_err(|error| match error {
             regex::Error::CompiledTooBig(_) => {
-                format!("a regular expression too large to compile: {}", shortened(pattern))
+                format!("a regular expression too large to compile: {}", shortened(written))
             }
             error => {
                 let text = error.to_string();
                 let last = text.lines().last().unwrap_or_default();
-                format!("the regular expression {} is wrong: {last}", shortened(pattern))
+                format!("the regular expression {} is wrong: {last}", shortened(written))
             }
         })
 }
