@@ -314,6 +314,8 @@ impl Pipeline {
                 Order::Figures(answer) => {
                     self.flush();
                     self.look_at_statistics();
+                    // Of that some may be old by now.
+                    self.lag.written(self.committed.borrow().batches);
                     let _ = answer.send(self.figures());
                 }
                 Order::Rules(ruleset, answer) => {
