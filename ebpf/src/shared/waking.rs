@@ -1,5 +1,6 @@
 //! Every order in which the steps of a reader and two senders can come, to see that the reader never
-//! sleeps while a record waits: the handshake of [`super::Shared::set_waiting`] and `bpf/send.h`.
+//! sleeps while a record waits: the handshake of [`super::Shared::set_waiting`] and `bpf/send.h`, with
+//! room in the ring. (Without, the reader's time limit wakes it.)
 //!
 //! Senders are programs on two CPUs. What a thread stores stays in its store buffer until it comes to
 //! a full barrier, or at any time before; others load what has left the buffers. That is what x86

@@ -56,6 +56,9 @@ pub(super) struct FaultyVfs {
 
 impl FaultyVfs {
     pub(super) fn register() -> &'static Self {
+        // Others register theirs, which changes the list that the default is in.
+        static LIST: Mutex<()> = Mutex::new(());
+        let _list = LIST.lock().unwrap_or_else(PoisonError::into_inner);
         // SAFETY: null asks for the default, which is there as long as the process.
         let original = unsafe { ffi::sqlite3_vfs_find(std::ptr::null()) };
         assert!(!original.is_null());
@@ -64,7 +67,7 @@ impl FaultyVfs {
         // No two have one address.
         faulty.name = format!("faulty-{:p}", &raw const *faulty);
         let faulty: &'static Self = faulty;
-        // SAFETY: SQLite does not change it after it has started.
+        // SAFETY: only registering changes it, and that is done here.
         let default = unsafe { *original };
         let own_size = c_int::try_from(size_of::<File>()).unwrap();
         // Of its methods only xOpen looks at pAppData.

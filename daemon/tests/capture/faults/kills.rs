@@ -24,6 +24,7 @@ const RECORDERS: u32 = 4;
 /// Each for some sensors: one that is too small at any time, and one while no recorder reads.
 const SMALL_RINGS: [&str; 2] = ["32768", "131072"];
 const SENSORS_OF_A_RING: u32 = 6;
+const SHORTEST_LIFE_MS: u64 = 20;
 const LONGEST_LIFE_MS: u64 = 200;
 /// Processes in each of the storms that follow each other.
 const STORM: u32 = 400;
@@ -49,7 +50,8 @@ impl Chance {
     }
 
     fn pause(&mut self) {
-        std::thread::sleep(Duration::from_millis(self.below(LONGEST_LIFE_MS)));
+        let life = SHORTEST_LIFE_MS + self.below(LONGEST_LIFE_MS - SHORTEST_LIFE_MS);
+        std::thread::sleep(Duration::from_millis(life));
     }
 }
 
