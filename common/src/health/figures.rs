@@ -343,7 +343,7 @@ fn kept(group: &mut Group, retention: &Retention, clock: &Clock) {
             "clock",
             "was set ahead",
             &format!(
-                "nothing is deleted for its age until {}, if it is wrong, set it right",
+                "if it is wrong, set it right by {}: until then nothing is deleted by it",
                 line(until)
             ),
         );
