@@ -331,16 +331,33 @@ impl Worker {
 
     fn tell_of_log(&self, shortened: Result<(), StoreError>) {
         let trouble = shortened.err().map(|error| error.to_string());
+        let mut works_again = false;
         self.change_troubles(|troubles| {
             match (&troubles.log, &trouble) {
                 (None, Some(error)) => {
                     tracing::error!("the log cannot be put into the database: {error}");
                 }
-                (Some(_), None) => tracing::info!("the log can be put into the database again"),
+                (Some(_), None) => works_again = true,
                 _ => {}
             }
             troubles.log = trouble;
         });
+        if works_again {
+            self.look_through();
+        }
+    }
+
+    /// A disk tells once that it lost something. What it lost may have been a part of the log, which
+    /// was put into the database all the same.
+    fn look_through(&self) {
+        tracing::info!("the log can be put into the database again, which is looked through");
+        match self.writer.is_sound() {
+            Ok(true) => {}
+            Ok(false) | Err(StoreError::Corrupt { .. }) => {
+                self.is_damaged.store(true, Ordering::Relaxed);
+            }
+            Err(error) => tracing::error!("the database cannot be looked through: {error}"),
+        }
     }
 
     fn change_troubles(&self, change: impl FnOnce(&mut Troubles)) {

@@ -131,6 +131,14 @@ impl Writer {
         }
     }
 
+    /// Whether all pages are what they should be. Reads the whole database.
+    pub(in crate::store) fn is_sound(&self) -> Result<bool, StoreError> {
+        self.connection
+            .query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0))
+            .map(|verdict| verdict == "ok")
+            .map_err(|error| StoreError::of(&self.path, error))
+    }
+
     /// Puts all that the log holds into the database, also where the log has no name any more.
     pub(in crate::store) fn empty_log(&self) -> Result<(), StoreError> {
         let is_busy: bool = self
