@@ -116,8 +116,13 @@ async fn a_keyboard_is_enough() {
     browser.press_text("/").await;
     assert_eq!(browser.value("document.activeElement.id").await, "filter");
     browser.press_text(&filter).await;
+    // The first closes the list of completions, if that has come.
+    let is_left = "document.activeElement === document.body";
     browser.press(Key::Escape).await;
-    assert_eq!(browser.value("document.activeElement === document.body").await, true);
+    if browser.value(is_left).await != true {
+        browser.press(Key::Escape).await;
+    }
+    assert_eq!(browser.value(is_left).await, true);
     browser.press_text("/").await;
     browser.run("window.isOld = true").await;
     browser.press(Key::Enter).await;
