@@ -20,6 +20,12 @@ configure() {
     printf '%s\n' "$@" >"$config"
 }
 
+# Its reloading begins when it has the signal, which "systemctl reload" does not wait for.
+await_active() {
+    is_active() { [[ $(property ActiveState) == active ]]; }
+    wait_for 20 is_active || die "the service is $(property ActiveState)"
+}
+
 check_a_changed_log_level_comes_into_force() {
     local before
     ensure_recording
@@ -27,7 +33,7 @@ check_a_changed_log_level_comes_into_force() {
     equal 'the level before' "$(log_level)" info
     configure 'log = "debug"'
     systemctl reload "$unit" || die 'reload fails'
-    equal 'the service' "$(systemctl is-active "$unit")" active
+    await_active
     equal 'the main process' "$(main_pid)" "$before"
     is_debug() { [[ $(log_level) == debug ]]; }
     wait_for 10 is_debug || die "the level is $(log_level)"
@@ -46,7 +52,7 @@ check_a_bad_setting_is_refused_and_the_old_one_stays() {
         journal_since "$since" --output cat --priority err | grep -E '(line 2|toml:2)' | grep -q '\<log\>'
     }
     wait_for 15 said_where || die "the journal does not name line and key: $(journal_since "$since" --output cat | tail -n 3 | tr '\n' ' ')"
-    equal 'the service' "$(systemctl is-active "$unit")" active
+    await_active
     equal 'the main process' "$(main_pid)" "$before"
     equal 'the level' "$(log_level)" info
     is_recording || die 'it does not record any more'
