@@ -40,13 +40,9 @@ impl Visitor for Finder {
     fn visit_pre(&mut self, tree: &Ast) -> Result<(), Self::Err> {
         match tree {
             Ast::ClassPerl(class) => self.0.push((class.span, spelled_out(class))),
-            Ast::Assertion(assertion) => {
-                // What is not a boundary would be found inside of a character too.
-                let replacement = match assertion.kind {
-                    AssertionKind::WordBoundary => "(?-u:\\b)",
-                    _ => return Ok(()),
-                };
-                self.0.push((assertion.span, replacement));
+            // Not `\B`, which would be found inside of a character too.
+            Ast::Assertion(assertion) if assertion.kind == AssertionKind::WordBoundary => {
+                self.0.push((assertion.span, "(?-u:\\b)"));
             }
             _ => {}
         }
