@@ -100,6 +100,7 @@ enum Command {
 }
 
 pub fn main() -> ExitCode {
+    crate::allocator::settle();
     let arguments = Arguments::parse();
     match run(arguments.command) {
         Ok(()) => ExitCode::SUCCESS,

@@ -6,6 +6,7 @@
 pub mod cli;
 pub mod settings;
 
+mod allocator;
 #[cfg(feature = "capture")]
 #[doc(hidden)]
 pub mod bench;
