@@ -11,7 +11,6 @@ use sha2::{Digest as _, Sha256};
 
 use super::correlate;
 use super::document::{self, Content, Document};
-use super::implied::with_implied;
 use super::ruleset::{Loaded, Ruleset};
 use super::trial::Tried;
 use super::{lower, reach};
@@ -203,7 +202,7 @@ fn build(candidate: &mut Candidate, rule: &SigmaRule, whole: &str, tried: &mut T
         let note = format!("nothing is recorded as {}{hint}", names.join(", "));
         candidate.info.notes.push(note);
     }
-    let compiled = match rsigma_eval::compile_to_compiled(&with_implied(&ir)) {
+    let compiled = match rsigma_eval::compile_to_compiled(&ir) {
         Ok(compiled) => compiled,
         Err(error) => return candidate.refuse(RuleState::Unusable, error.to_string()),
     };

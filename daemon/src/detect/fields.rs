@@ -99,22 +99,17 @@ impl<'r> View<'r> {
         self.content()?.elf.as_ref()
     }
 
-    /// The texts that keywords are looked for in.
     fn texts(&self) -> impl Iterator<Item = Cow<'_, str>> {
-        const SEARCHED: [&str; 6] = [
-            "Image",
-            "CommandLine",
-            "CurrentDirectory",
-            "User",
-            "ParentImage",
-            "ParentCommandLine",
-        ];
         SEARCHED.iter().filter_map(|name| match self.get_field(name) {
             Some(EventValue::Str(text)) => Some(text),
             _ => None,
         })
     }
 }
+
+/// The fields that keywords are looked for in.
+pub(super) const SEARCHED: [&str; 6] =
+    ["Image", "CommandLine", "CurrentDirectory", "User", "ParentImage", "ParentCommandLine"];
 
 /// As people expect it, and as clients show it.
 fn line(args: &[u8]) -> Cow<'static, str> {
@@ -353,6 +348,19 @@ pub(super) fn is_list(name: &str) -> bool {
         "process.thread.capabilities.permitted",
     ];
     LISTS.contains(&name)
+}
+
+/// The first name of a field that has several, if it is ever filled.
+pub(super) fn same_as(name: &str) -> Option<&'static str> {
+    let field = RULE_FIELDS.iter().find(|field| field.name == name)?;
+    Some(match field.name {
+        "process.executable" => "Image",
+        "process.command_line" => "CommandLine",
+        "process.parent.executable" => "ParentImage",
+        "process.parent.command_line" => "ParentCommandLine",
+        "process.working_directory" => "CurrentDirectory",
+        name => name,
+    })
 }
 
 /// A field that differs in letter case only.

@@ -1,18 +1,8 @@
-//! What must hold where a selection does, in a form by which the engine finds the rules of an event.
-//!
-//! The engine keeps an index of the texts that rules ask for and tries only those rules of which
-//! one is in the event. It takes few texts from a regular expression, and `endswith: /w` counts as
-//! found wherever `/w` is. So each selection gets, before what it asks for itself, what follows
-//! from it: the name of the process, or texts of a regular expression. Nothing fires that would not
-//! fire without, and the other way round.
+//! What follows from a value matching: how the path ends, or that one of some texts is in the value.
 
 use regex_syntax::ParserBuilder;
 use regex_syntax::hir::{Class, Hir, HirKind};
-use rsigma_ir::{
-    IrDetection, IrDetectionItem, IrMatcher, IrPattern, IrPatternPart, IrRule, IrStrOp,
-};
-
-use super::fields;
+use rsigma_ir::{IrMatcher, IrStrOp};
 
 /// Shorter texts are in almost every event.
 const LEAST_BYTES: usize = 2;
@@ -21,56 +11,8 @@ const MOST_TEXTS: usize = 64;
 /// Longer ones are not put together: it would take a hostile expression seconds, and find no better.
 const MOST_TEXT_BYTES: usize = 64;
 
-/// A rule that fires on the same events.
-pub(super) fn with_implied(rule: &IrRule) -> IrRule {
-    let mut rule = rule.clone();
-    rule.detections.values_mut().for_each(extend);
-    rule
-}
-
-fn extend(detection: &mut IrDetection) {
-    match detection {
-        IrDetection::AllOf(items) => {
-            let mut all: Vec<_> = items.iter().filter_map(implied).collect();
-            all.append(items);
-            *items = all;
-        }
-        IrDetection::And(parts) | IrDetection::AnyOf(parts) => parts.iter_mut().for_each(extend),
-        IrDetection::Keywords(_)
-        | IrDetection::ArrayMatch { .. }
-        | IrDetection::Conditional { .. } => {}
-    }
-}
-
-fn implied(item: &IrDetectionItem) -> Option<IrDetectionItem> {
-    let field = item.field.as_deref()?;
-    if item.exists.is_some() || fields::is_list(field) {
-        return None;
-    }
-    let is_path = matches!(field, "Image" | "process.executable");
-    if is_path && let Some(names) = names(&item.matcher) {
-        return Some(any(NAME, IrStrOp::Exact, names));
-    }
-    if !has_regex(&item.matcher) {
-        return None;
-    }
-    Some(any(field, IrStrOp::Contains, texts(&item.matcher)?))
-}
-
-const NAME: &str = "process.name";
-
-fn any(field: &str, op: IrStrOp, texts: Vec<String>) -> IrDetectionItem {
-    let one = |text: String| IrMatcher::Str {
-        op,
-        pattern: IrPattern { parts: vec![IrPatternPart::Literal(text)] },
-        case_insensitive: true,
-    };
-    let matcher = IrMatcher::AnyOf(texts.into_iter().map(one).collect());
-    IrDetectionItem { field: Some(field.to_owned()), matcher, exists: None }
-}
-
 /// The last parts that a path can have, if all of them are known.
-fn names(matcher: &IrMatcher) -> Option<Vec<String>> {
+pub(super) fn names(matcher: &IrMatcher) -> Option<Vec<String>> {
     let name = |path: &str| {
         let (_, name) = path.rsplit_once('/')?;
         (!name.is_empty() && name.is_ascii()).then(|| name.to_ascii_lowercase())
@@ -88,16 +30,8 @@ fn names(matcher: &IrMatcher) -> Option<Vec<String>> {
     }
 }
 
-fn has_regex(matcher: &IrMatcher) -> bool {
-    match matcher {
-        IrMatcher::Regex { .. } => true,
-        IrMatcher::AnyOf(parts) | IrMatcher::AllOf(parts) => parts.iter().any(has_regex),
-        _ => false,
-    }
-}
-
 /// Texts, one of which is in whatever matches, in whatever case.
-fn texts(matcher: &IrMatcher) -> Option<Vec<String>> {
+pub(super) fn texts(matcher: &IrMatcher) -> Option<Vec<String>> {
     match matcher {
         IrMatcher::Str { pattern, .. } => fit(vec![pattern.as_plain()?.to_ascii_lowercase()]),
         IrMatcher::Regex { .. } => needed(&parsed(matcher)?),

@@ -11,12 +11,14 @@ mod document;
 mod explain;
 mod fields;
 mod implied;
+mod index;
 mod interest;
 mod lower;
 mod prefilter;
 mod reach;
 mod ruleset;
 mod scan;
+mod signs;
 mod trial;
 mod values;
 

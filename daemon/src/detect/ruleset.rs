@@ -7,7 +7,7 @@ use common::filter::Filter;
 use common::record::Record;
 use common::rule::{Level, RuleInfo};
 use rsigma_eval::{
-    CompiledRule, CorrelationConfig, CorrelationEngine, Engine, EvaluationResult, Event, ResultBody,
+    CompiledRule, CorrelationConfig, CorrelationEngine, EvaluationResult, Event, ResultBody,
 };
 use rsigma_ir::IrRule;
 use rsigma_parser::CorrelationRule;
@@ -15,6 +15,7 @@ use rsigma_parser::CorrelationRule;
 use super::correlate::TICKS_PER_SECOND;
 use super::explain::{self, Patterns};
 use super::fields::View;
+use super::index::Indexed;
 use super::interest::Interest;
 use super::{prefilter, reach};
 
@@ -82,9 +83,8 @@ pub(crate) enum Part {
 
 pub(crate) struct Ruleset {
     rules: Vec<Arc<Loaded>>,
-    without_hash: Engine,
-    with_hash: Engine,
-    has_hash_rules: bool,
+    without_hash: Indexed,
+    with_hash: Indexed,
     interest: Interest,
     /// Holds correlations only: it is asked when a rule fired.
     correlations: Option<CorrelationEngine>,
@@ -98,16 +98,16 @@ impl Ruleset {
         compiled: Vec<CompiledRule>,
         correlations: &[CorrelationRule],
     ) -> Self {
-        let asks_for_hash = |rule: &CompiledRule| {
+        let with_ir = |rule: CompiledRule| {
             let key = rule.id.as_deref().and_then(|id| id.parse::<usize>().ok());
             let ir = key.and_then(|key| loaded.get(key)?.ir.as_ref());
-            ir.is_some_and(reach::asks_for_hash)
+            (rule, ir)
         };
-        let (of_hash, others): (Vec<_>, Vec<_>) = compiled.into_iter().partition(asks_for_hash);
-        let has_hash_rules = !of_hash.is_empty();
-        let (mut without_hash, mut with_hash) = (Engine::new(), Engine::new());
-        without_hash.extend_compiled_rules(others);
-        with_hash.extend_compiled_rules(of_hash);
+        let (of_hash, others): (Vec<_>, Vec<_>) = compiled
+            .into_iter()
+            .map(with_ir)
+            .partition(|(_, ir)| ir.is_some_and(reach::asks_for_hash));
+        let (without_hash, with_hash) = (Indexed::new(others), Indexed::new(of_hash));
         let mut correlating = CorrelationEngine::new(CorrelationConfig {
             max_state_entries: MOST_GROUPS,
             max_group_entries: Some(MOST_GROUP_ENTRIES),
@@ -125,7 +125,6 @@ impl Ruleset {
             rules: loaded.into_iter().map(Arc::new).collect(),
             without_hash,
             with_hash,
-            has_hash_rules,
             correlations: has_correlations.then_some(correlating),
             last_tick: 0,
         }
@@ -167,7 +166,7 @@ impl Ruleset {
     /// Whether any rule asks for a hash.
     #[cfg(feature = "capture")]
     pub(crate) fn has_hash_rules(&self) -> bool {
-        self.has_hash_rules
+        !self.with_hash.is_empty()
     }
 
     /// What fires on the event, of all that is known of it.
@@ -178,28 +177,22 @@ impl Ruleset {
     }
 
     pub(crate) fn evaluate_part(&mut self, record: &Record, part: Part) -> Vec<Match> {
-        if self.rules.is_empty() || (part == Part::WithHash && !self.has_hash_rules) {
+        let rules = match part {
+            Part::WithoutHash => &mut self.without_hash,
+            Part::WithHash => &mut self.with_hash,
+        };
+        if rules.is_empty() {
             return Vec::new();
         }
-        let found = self.ask(&View::narrowed(record, &self.interest), part);
+        let found = rules.evaluate(&View::narrowed(record, &self.interest));
         self.told(found, &View::new(record), record.time_ns)
     }
 
     #[cfg(test)]
     pub(super) fn judge(&mut self, event: &impl Event, time_ns: i64) -> Vec<Match> {
-        let mut fired = Vec::new();
-        for part in [Part::WithoutHash, Part::WithHash] {
-            let found = self.ask(event, part);
-            fired.extend(self.told(found, event, time_ns));
-        }
-        fired
-    }
-
-    fn ask(&self, event: &impl Event, part: Part) -> Vec<EvaluationResult> {
-        match part {
-            Part::WithoutHash => self.without_hash.evaluate(event),
-            Part::WithHash => self.with_hash.evaluate(event),
-        }
+        let mut found = self.without_hash.evaluate(event);
+        found.extend(self.with_hash.evaluate(event));
+        self.told(found, event, time_ns)
     }
 
     /// Tells correlations of what was found, and what all of it says to whoever reads an alert.
