@@ -68,7 +68,7 @@ test: check test-unit test-portable test-capture ## Run every check and test tha
 
 # In one run, so that what this machine tries itself is not tried in a guest as well.
 .PHONY: test-all
-test-all: check test-unit test-portable test-kernels test-systemd ## Run every test, on all kernels and systems too
+test-all: check test-unit test-portable test-kernels test-systemd soak-guest ## Run every test, on all kernels and systems too
 
 .PHONY: check
 check: ## Check formatting, lints and shell scripts

@@ -20,6 +20,8 @@ use samples::Samples;
 const DATABASE_BYTES: u64 = 64 << 20;
 /// Room for copies of some programs, so that a short run fills it too.
 const COPIES_BYTES: u64 = 8 << 20;
+/// From here on the database is full for a good part of the time.
+const LONG: Duration = Duration::from_secs(600);
 /// What health does not warn of.
 const SHORT_LAG_MS: u64 = 2000;
 
@@ -59,6 +61,10 @@ fn a_recorder_that_works_for_long_stays_as_it_is() {
     println!("deleted: {:?}", health.store.retention);
     println!("copies: {:?}", capture(&health).files);
     samples.assert_flat(DATABASE_BYTES, COPIES_BYTES);
+    if length() >= LONG {
+        let deleted = health.store.retention.as_ref().map(|retention| retention.deleted_records);
+        assert!(deleted > Some(0), "the database was never full: {:#?}", health.store);
+    }
     load.assert_accounted();
     gaps.assert_accounted(client);
     recorder.stop();
