@@ -29,6 +29,10 @@ WORKLOAD_FLAGS   := -std=c11 -O2 -Wall -Wextra -Wshadow -Werror -static -pthread
 find_scripts = find . \( -name .git -o -path ./target -o -path ./data \) -prune -o \
 	-type f -size -100k -exec awk 'FNR == 1 { if (/^\#!.*[\/ ](ba|da)?sh( |$$)/) print FILENAME; nextfile }' {} +
 
+# Prints the program of the capture tests, which cargo gives a name of its own.
+capture_tests = cargo test --workspace --test capture --no-run --message-format json 2>/dev/null | \
+	sed -n 's/.*"kind":\["test"\].*"name":"capture".*"executable":"\([^"]*\)".*/\1/p'
+
 # The lints refuse unsafe code, unless a file asks for it; these may.
 UNSAFE := $(addprefix daemon/src/,allocator.rs detect/scan.rs sensor/keeping.rs sensor/mod.rs sensor/opening.rs \
 	store/tests/faulty_vfs.rs web/listen.rs) \
@@ -123,6 +127,15 @@ $(BPF_WORKLOAD): $(WORKLOAD_SOURCES)
 	@mkdir -p $(@D)
 	$(CC) $(WORKLOAD_FLAGS) -o $@ $(filter %.c,$^)
 
+# It makes the pids of this machine few, or many, while it runs.
+.PHONY: test-large
+test-large: workload ## Run the tests of hostile load on this machine alone, with 200,000 processes, 50,000 at a time (as root)
+	@packaging/install-deps test
+	cargo build --workspace --bins --tests
+	$(SUDO) env BPF_STORM=200000 BPF_RECORDER_OWN_MACHINE=1 BPF_RECORDER_REQUIRE_KERNEL=1 \
+		BPF_RECORDERD=$(BPF_RECORDERD) BPFCTL=$(BPFCTL) BPF_WORKLOAD=$(BPF_WORKLOAD) \
+		"$$($(capture_tests))" --nocapture --test-threads=1 hostile::
+
 # What is found is kept in fuzz/artifacts, and inputs that lead further in target/fuzz/corpus.
 # Instrumenting needs flags that stable Rust keeps to itself.
 FUZZ    := wire filter rule ecs http elf config
@@ -158,9 +171,7 @@ soak: workload ## Load this machine for an hour and see whether the recorder gro
 	cargo build --workspace --bins --tests
 	$(SUDO) env BPF_SOAK=$(SOAK_SECONDS) BPF_RECORDER_REQUIRE_KERNEL=1 \
 		BPF_RECORDERD=$(BPF_RECORDERD) BPFCTL=$(BPFCTL) BPF_WORKLOAD=$(BPF_WORKLOAD) \
-		"$$(cargo test --workspace --test capture --no-run --message-format json 2>/dev/null | \
-			sed -n 's/.*"kind":\["test"\].*"name":"capture".*"executable":"\([^"]*\)".*/\1/p')" \
-		--nocapture soak::
+		"$$($(capture_tests))" --nocapture soak::
 
 .PHONY: soak-guest
 soak-guest: ## The same for ten minutes in a guest, without privilege (SOAK_GUEST_SECONDS=60)

@@ -113,9 +113,12 @@ impl Ledger {
         self.of_row.get(&row).copied()
     }
 
-    /// The last process with this pid.
-    pub(crate) fn by_pid(&self, pid: u32) -> Id {
-        *self.processes.keys().filter(|id| id.0 == pid).max().expect("a process with this pid")
+    /// The process with this pid that has the most children: pids are used again, in a large storm
+    /// by its own short-lived processes.
+    pub(crate) fn parent_with_pid(&self, pid: u32) -> Id {
+        let with_pid = self.processes.keys().filter(|id| id.0 == pid);
+        let children = |id: &&Id| self.children(&HashSet::from([**id])).len();
+        *with_pid.max_by_key(children).expect("a process with this pid")
     }
 
     /// Those whose parent is one of these.

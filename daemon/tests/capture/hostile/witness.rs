@@ -87,7 +87,7 @@ impl Books {
         let mut children = HashMap::new();
         for pinned in run.facts("pinned") {
             let (worker, cpu) = pinned.split_once(' ').unwrap();
-            let worker = self.all.by_pid(worker.parse().unwrap());
+            let worker = self.all.parent_with_pid(worker.parse().unwrap());
             let own = self.all.children(&HashSet::from([worker]));
             children.extend(own.into_iter().map(|child| (child, cpu.parse::<u32>().unwrap())));
         }
