@@ -11,6 +11,10 @@ use rsigma_ir::IrRule;
 
 use super::signs::{self, Sign};
 
+/// Of longer texts the end is looked for: as many of different lengths can be found at one place of
+/// an event, and each takes its time.
+const MOST_TEXT_BYTES: usize = 32;
+
 /// Rules, and which of them to ask.
 pub(super) struct Indexed {
     rules: Vec<CompiledRule>,
@@ -70,11 +74,15 @@ impl Index {
             for sign in signs {
                 let rules = match sign {
                     Sign::Name(name) => index.names.entry(name).or_default(),
-                    Sign::Text { field, text } => {
-                        fields.entry(field).or_default().entry(text).or_default()
+                    Sign::Text { field, mut text } => {
+                        // Signs are of ASCII.
+                        let end = text.split_off(text.len().saturating_sub(MOST_TEXT_BYTES));
+                        fields.entry(field).or_default().entry(end).or_default()
                     }
                 };
-                rules.push(number);
+                if rules.last() != Some(&number) {
+                    rules.push(number);
+                }
             }
         }
         for (field, texts) in fields {
@@ -152,7 +160,25 @@ impl Marks {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::{Sample, compiled};
     use super::*;
+
+    #[test]
+    fn many_long_texts_are_found_and_cost_as_much_as_short_ones() {
+        let texts: Vec<String> = (2..200).map(|length| "q".repeat(length)).collect();
+        let text = format!(
+            "title: T\nid: t\nlogsource: {{category: process_creation, product: linux}}\n\
+             detection: {{a: {{CommandLine|contains: [{}]}}, condition: a}}\n",
+            texts.join(", ")
+        );
+        let mut ruleset = compiled("t.yml", &text).ruleset;
+        let index = Index::new(ruleset.intermediate().map(Some));
+        assert_eq!(index.texts[0].automaton.max_pattern_len(), MOST_TEXT_BYTES);
+        assert!(index.always.is_empty());
+        let event = |line: &str| Sample::of(&serde_json::json!({ "CommandLine": line }));
+        assert_eq!(ruleset.judge(&event(&"Q".repeat(300)), 0).len(), 1);
+        assert_eq!(ruleset.judge(&event("q"), 0).len(), 0);
+    }
 
     #[test]
     fn marks_are_given_back_in_order() {
