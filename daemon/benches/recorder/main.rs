@@ -99,7 +99,7 @@ fn notes(rounds: usize, subjects: &[Subject], left_out: &[String]) -> String {
     lines.extend(
         [
             "With laurel, auditd writes no log of its own.",
-            "Memory is what is resident of each process, so that what two share counts twice.",
+            "Memory is what is resident, each page once; in brackets of each process, so that what they share counts often.",
             "In events/s from memory, rules are measured apart and added up.",
         ]
         .map(str::to_owned),

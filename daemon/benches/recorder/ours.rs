@@ -100,10 +100,14 @@ impl Drop for Recorder {
 
 impl Recording for Recorder {
     fn processes(&self) -> Vec<Process> {
-        vec![
-            Process { name: "sensor", pid: self.child.id() },
-            Process { name: "recorder", pid: self.recorder_pid },
-        ]
+        let [sensor, recorder] = [self.child.id(), self.recorder_pid];
+        let mut processes = vec![
+            Process { name: "sensor", pid: sensor },
+            Process { name: "recorder", pid: recorder },
+        ];
+        let others = process::children(sensor).into_iter().filter(|pid| *pid != recorder);
+        processes.extend(others.map(|pid| Process { name: "broker", pid }));
+        processes
     }
 
     fn stop(mut self: Box<Self>, _workload_execs: u64) -> anyhow::Result<Left> {

@@ -58,17 +58,23 @@ pub(crate) fn settle(processes: &[Process]) -> anyhow::Result<bool> {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Resident {
     pub(crate) bytes: u64,
+    /// Of each page the part that falls to this process, if those that have it share it evenly.
+    pub(crate) proportional_bytes: u64,
     /// Without pages of files and what is shared, which others may have as well.
     pub(crate) anonymous_bytes: u64,
 }
 
 pub(crate) fn resident(pid: u32) -> anyhow::Result<Resident> {
-    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let maps = fs::read_to_string(format!("/proc/{pid}/smaps_rollup"))?;
     let bytes = |name: &str| {
-        let line = status.lines().find(|line| line.starts_with(name)).context("find a size")?;
+        let line = maps.lines().find(|line| line.starts_with(name)).context("find a size")?;
         anyhow::Ok(line.split_whitespace().nth(1).unwrap_or("0").parse::<u64>()? << 10)
     };
-    Ok(Resident { bytes: bytes("VmRSS:")?, anonymous_bytes: bytes("RssAnon:")? })
+    Ok(Resident {
+        bytes: bytes("Rss:")?,
+        proportional_bytes: bytes("Pss:")?,
+        anonymous_bytes: bytes("Anonymous:")?,
+    })
 }
 
 pub(crate) fn name(pid: u32) -> Option<String> {
@@ -82,13 +88,16 @@ pub(crate) fn find(wanted: &str) -> Option<u32> {
     pids.find(|pid| name(*pid).is_some_and(|name| name == wanted))
 }
 
-pub(crate) fn child_named(parent: u32, wanted: &str) -> Option<u32> {
-    let tasks = fs::read_dir(format!("/proc/{parent}/task")).ok()?.flatten();
-    let children = tasks.filter_map(|task| fs::read_to_string(task.path().join("children")).ok());
-    let pids: Vec<u32> = children
+pub(crate) fn children(parent: u32) -> Vec<u32> {
+    let tasks = fs::read_dir(format!("/proc/{parent}/task")).into_iter().flatten().flatten();
+    tasks
+        .filter_map(|task| fs::read_to_string(task.path().join("children")).ok())
         .flat_map(|line| line.split(' ').filter_map(|pid| pid.parse().ok()).collect::<Vec<_>>())
-        .collect();
-    pids.into_iter().find(|pid| name(*pid).is_some_and(|name| name == wanted))
+        .collect()
+}
+
+pub(crate) fn child_named(parent: u32, wanted: &str) -> Option<u32> {
+    children(parent).into_iter().find(|pid| name(*pid).is_some_and(|name| name == wanted))
 }
 
 /// Where a program is; that of an administrator need not be in the search path.

@@ -2,6 +2,7 @@
 
 use crate::comparison::{Block, Measured, Memory};
 use crate::load::loads;
+use crate::process::Resident;
 use crate::subject::{Left, Subject};
 use crate::table::{Table, plain, row, signed, spread};
 
@@ -109,11 +110,13 @@ fn memory(memory: &Memory) -> String {
     let of = &memory.by_process;
     let parts: Vec<String> =
         of.iter().map(|(name, resident)| format!("{name} {:.1}", mib(resident.bytes))).collect();
+    let sum = |figure: fn(&Resident) -> u64| mib(of.iter().map(|(_, of)| figure(of)).sum());
     format!(
-        "{:.1} MiB ({}; anonymous {:.1}; {:.0} exec/s)",
-        mib(of.iter().map(|(_, resident)| resident.bytes).sum()),
-        parts.join(", "),
-        mib(of.iter().map(|(_, resident)| resident.anonymous_bytes).sum()),
+        "{:.1} MiB ({}: {:.1}; anonymous {:.1}; {:.0} exec/s)",
+        sum(|of| of.proportional_bytes),
+        parts.join(" + "),
+        sum(|of| of.bytes),
+        sum(|of| of.anonymous_bytes),
         memory.execs_per_second
     )
 }
