@@ -86,7 +86,8 @@ check: ## Check formatting, lints and shell scripts
 		{ echo "unsafe code is in: $$found; the Makefile names others (UNSAFE)" >&2; exit 1; }
 
 # Tests of one crate run programs of another, so all are built first; together, so
-# that they share their dependencies.
+# that they share their dependencies. What captures, has a window or a browser is tried one at a
+# time: .config/nextest.toml says so to nextest.
 .PHONY: test-unit
 test-unit: workload ## Run the tests on this machine, capture too if it permits eBPF
 	@packaging/install-deps test
@@ -94,7 +95,8 @@ test-unit: workload ## Run the tests on this machine, capture too if it permits 
 	@if cargo nextest --version >/dev/null 2>&1; then \
 		cargo nextest run --workspace && cargo test --workspace --doc; \
 	else \
-		cargo test --workspace; \
+		cargo test --workspace --lib --bins && \
+		RUST_TEST_THREADS=1 cargo test --workspace --test '*' && cargo test --workspace --doc; \
 	fi
 
 # What serves recorded databases where there is no eBPF. Its features are others, and so its
