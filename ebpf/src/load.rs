@@ -8,6 +8,7 @@ mod kept;
 mod link;
 mod statistics;
 
+use std::io::ErrorKind;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 
 use aya::maps::{Array, Map};
@@ -112,7 +113,7 @@ impl Programs {
         let mut tracers = Vec::new();
         for (name, tracepoint) in in_lanes(slots.lanes as usize) {
             let program: &mut BtfTracePoint = program(&mut ebpf, name)?;
-            let result = program.load(tracepoint, &btf);
+            let result = verified(|| program.load(tracepoint, &btf));
             result.map_err(|error| LoadError::from_program(name, error, kernel))?;
             let program = descriptor(program.fd())?;
             tracers.push(Tracer { name, tracepoint, program, link: None });
@@ -209,6 +210,19 @@ fn load_object(
         .map_err(|error| LoadError::from_object(error, kernel))?;
     write_control(&mut ebpf, options, slots)?;
     Ok(ebpf)
+}
+
+/// A signal to this thread makes the verifier give up, with EAGAIN, since Linux 5.0.
+fn verified(mut load: impl FnMut() -> Result<(), ProgramError>) -> Result<(), ProgramError> {
+    const TRIES: u32 = 10;
+    for _ in 1..TRIES {
+        match load() {
+            Err(ProgramError::LoadError { io_error, .. })
+                if io_error.kind() == ErrorKind::WouldBlock => {}
+            result => return result,
+        }
+    }
+    load()
 }
 
 fn descriptor(program: Result<&ProgramFd, ProgramError>) -> Result<OwnedFd, LoadError> {

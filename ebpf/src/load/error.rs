@@ -31,8 +31,10 @@ pub enum LoadError {
          CAP_SYS_RESOURCE"
     )]
     MemoryLimit(#[source] BoxedError),
-    #[error("the kernel's verifier rejected program {program}: please report this: {log_tail}")]
-    Rejected { program: &'static str, log_tail: String },
+    #[error(
+        "the kernel's verifier rejected program {program} ({cause}): please report this: {log_tail}"
+    )]
+    Rejected { program: &'static str, cause: String, log_tail: String },
     #[error(
         "ring size must be a power of two and at least {page_size_bytes} bytes, not {size_bytes}"
     )]
@@ -82,7 +84,9 @@ impl LoadError {
             Some(Errno::ENOMEM) if kernel.counts_locked_memory() => {
                 Self::MemoryLimit(Box::new(error))
             }
-            _ if is_verified => Self::Rejected { program, log_tail: tail(&log) },
+            _ if is_verified => {
+                Self::Rejected { program, cause: io_error.to_string(), log_tail: tail(&log) }
+            }
             _ => Self::Other(Box::new(error)),
         }
     }

@@ -7,7 +7,7 @@ use aya::programs::Iter;
 use aya::{Btf, Ebpf};
 
 use super::error::{KernelVersion, LoadError};
-use super::program;
+use super::{program, verified};
 
 pub(super) const NAME: &str = "recorder_running";
 /// Brought `bpf_copy_from_user_task`.
@@ -28,7 +28,7 @@ impl Iterator {
             return Ok(None);
         }
         let iterator: &mut Iter = program(&mut ebpf, NAME)?;
-        let result = iterator.load("task", btf);
+        let result = verified(|| iterator.load("task", btf));
         result.map_err(|error| LoadError::from_program(NAME, error, kernel))?;
         Ok(Some(Self { ebpf }))
     }

@@ -7,6 +7,7 @@ use std::num::NonZeroUsize;
 use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::process::Command;
+use std::time::Instant;
 
 use ebpf::event::{Body, Faults};
 use ebpf::load::{Lanes, Options};
@@ -16,9 +17,11 @@ use nix::libc;
 use nix::mount::{MsFlags, mount, umount};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::mman::{MapFlags, ProtFlags, mmap_anonymous, munmap};
+use nix::sys::pthread::{pthread_kill, pthread_self};
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 use nix::unistd::{Gid, Uid, execv, setgid, setuid};
 
-use crate::fixture::{COOKIE, finish, forked, recorder, run_true, true_program};
+use crate::fixture::{COOKIE, finish, forked, loaded, recorder, run_true, true_program};
 use crate::running::{images, snapshot};
 
 #[test]
@@ -202,6 +205,31 @@ fn a_missing_permission_is_named() {
         std::process::exit(i32::from(!is_named));
     });
     assert_eq!(status, 0);
+}
+
+/// The verifier gives up where a signal comes.
+#[test]
+fn signals_are_no_reason_not_to_load() {
+    extern "C" fn ignore(_: i32) {}
+    const SIGNALS: u32 = 9;
+    let action = SigAction::new(SigHandler::Handler(ignore), SaFlags::SA_RESTART, SigSet::empty());
+    // SAFETY: the handler does nothing.
+    unsafe { sigaction(Signal::SIGUSR1, &action) }.unwrap();
+    let start = Instant::now();
+    if loaded(1 << 20).is_none() {
+        return;
+    }
+    let between = start.elapsed() / (SIGNALS + 1);
+    let loader = pthread_self();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for _ in 0..SIGNALS {
+                std::thread::sleep(between);
+                pthread_kill(loader, Signal::SIGUSR1).unwrap();
+            }
+        });
+        assert!(loaded(1 << 20).is_some());
+    });
 }
 
 #[test]
