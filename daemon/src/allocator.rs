@@ -1,5 +1,5 @@
-//! How the allocator of the C library keeps memory that is free. Left alone, glibc has as much of it
-//! as the recorder has in use: a pool for each thread, and blocks that were large once.
+//! How the allocator of the C library keeps memory that is free. Left alone, glibc has a pool for each
+//! thread, and keeps blocks that were large once: 8 MiB of a recorder at 800 execs a second.
 
 #![allow(unsafe_code, reason = "the allocator is set by a C function")]
 
